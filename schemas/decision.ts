@@ -1,0 +1,66 @@
+/** What travels on `contact.decisions` and `contact.dead-letters`: every verdict with its reason, and what could not be used. */
+import type { Side, Value } from './value.ts';
+
+export const VERDICTS = [
+  'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
+  'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const CONFLICTS = [
+  'create_create', 'update_update_same_field', 'update_missing', 'unique_violation', 'multi_match',
+  'possible_duplicate', 'unknown_outcome', 'overwritten_in_flight', 'rejected', 'oscillation',
+] as const;
+export type ConflictType = (typeof CONFLICTS)[number];
+
+/** The verdict on one lens group. Values are in the fields' order of the lens. */
+export interface GroupVerdict {
+  readonly group: string;
+  readonly verdict: Verdict;
+  /** The rule that chose: `one_side_changed`, `policy:latest_wins`, `direction`, `invalid:phone`, … */
+  readonly rule: string;
+  readonly conflict?: ConflictType;
+  readonly bevatel?: readonly Value[];
+  readonly external?: readonly Value[];
+  readonly base?: readonly [readonly Value[], readonly Value[]];
+  /** The side that is to be written, and with what. */
+  readonly writeTo?: Side;
+  readonly write?: readonly Value[];
+  readonly bevatelAt?: number | null;
+  readonly externalAt?: number | null;
+  readonly bevatelActor?: string | null;
+  readonly externalActor?: string | null;
+}
+
+export interface ContactDecision {
+  readonly decisionId: string;
+  readonly tenantId: string;
+  readonly integrationId: string;
+  readonly linkId: string;
+  readonly bevatelId: string | null;
+  readonly externalId: string | null;
+  /** What brought the decision about: a change's id, or an attempt's. */
+  readonly causeId: string;
+  readonly cause: 'change' | 'answer' | 'operator' | 'deadline';
+  readonly side: Side | null;
+  /** The verdict on the record as a whole; the groups' own stand in `groups`. */
+  readonly verdict: Verdict;
+  readonly groups: readonly GroupVerdict[];
+  readonly decidedAt: number;
+}
+
+export interface DeadLetter {
+  readonly deadLetterId: string;
+  /** Null when the bytes could not even be attributed. */
+  readonly tenantId: string | null;
+  readonly integrationId: string | null;
+  readonly recordId: string | null;
+  readonly code: string;
+  readonly stage: 'capture' | 'reconcile' | 'deliver';
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: Uint8Array | null;
+  readonly bytes: Uint8Array;
+  readonly deadAt: number;
+}
