@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { Contact, ContactPatch, Fault, MissingContact, WriteResult } from '../contact-api.ts';
+import type { Contact, ContactPatch, Fault, MissingContact } from '../contact-api.ts';
 import { isolatedStack } from '../../../tests/stack/fixture.ts';
 import { contact, contactPage } from '../contact-api.ts';
 import type { BevatelSandbox } from './server.ts';
@@ -31,7 +31,7 @@ beforeEach(async () => {
 interface Body extends Contact {
   contact: Contact;
   error: { code: string; contact_id?: string; faults: Fault[] };
-  results: (Contact & Required<WriteResult>)[];
+  results: (Contact & { ref: string; status: number; contact: Contact; error: { contact_id?: string } })[];
   missing: MissingContact[];
 }
 interface Reply {
