@@ -1,0 +1,94 @@
+/**
+ * The table of topics, as data: topics are created from it (runtime/kafka.ts), subjects registered (runtime/codec.ts)
+ * and docs/topics.md rendered (schemas/topics-doc.ts).
+ *
+ * Keys carry ids only, never personal data (I11); one record always goes to one partition, so that its changes keep
+ * their order within a lane.
+ */
+import type { ContactChange, ContactHint } from './change.ts';
+import type { ContactDecision, DeadLetter } from './decision.ts';
+import type { Lane } from './value.ts';
+
+export const SCHEMA_NAMES = ['contact-hint', 'contact-change', 'contact-decision', 'dead-letter'] as const;
+export type SchemaName = (typeof SCHEMA_NAMES)[number];
+
+export interface Topic {
+  readonly name: string;
+  readonly says: string;
+  /** File name in schemas/ without `.avsc`; the subject is `<prefix><topic>-value`. */
+  readonly schema: SchemaName;
+  /** What the message key is made of, joined by `/`. */
+  readonly key: readonly string[];
+  readonly partitions: number;
+  readonly retentionMs: number;
+  readonly cleanup: 'delete';
+  readonly writers: readonly string[];
+  readonly readers: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+const CHANGE_KEY = ['tenantId', 'side', 'integrationId or -', 'recordId'];
+const CHANGE_WRITERS = ['capture', 'deliver', 'the Bevatel contact service'];
+
+function changes(lane: Lane, says: string): Topic {
+  return {
+    name: `contact.changes.${lane}`, says, schema: 'contact-change', key: CHANGE_KEY, partitions: 3,
+    retentionMs: 7 * DAY_MS, cleanup: 'delete', writers: CHANGE_WRITERS, readers: ['reconcile'],
+  };
+}
+
+/** No topic is compacted: state lives in PostgreSQL, and deletion by age bounds how long personal data stays. */
+export const TOPICS: readonly Topic[] = [
+  {
+    name: 'contact.hints', says: 'something happened to a record', schema: 'contact-hint',
+    key: ['tenantId', 'integrationId', 'side', 'recordId'], partitions: 3,
+    retentionMs: 3 * DAY_MS, cleanup: 'delete', writers: ['capture', 'operate'], readers: ['capture'],
+  },
+  changes('live', 'a record now looks like this, because somebody has just edited it'),
+  changes('repair', 'a record now looks like this, as a verification, a replay or a new snapshot found'),
+  changes('backfill', 'a record now looks like this, as the first listing of a side found'),
+  {
+    name: 'contact.decisions', says: 'what was decided for a link, and why', schema: 'contact-decision',
+    key: ['tenantId', 'integrationId', 'linkId'], partitions: 3,
+    retentionMs: 28 * DAY_MS, cleanup: 'delete', writers: ['reconcile', 'deliver'], readers: ['subscribers'],
+  },
+  {
+    name: 'contact.dead-letters', says: 'a record that could not be used, with its original bytes', schema: 'dead-letter',
+    key: ['topic', 'partition'], partitions: 3,
+    retentionMs: 28 * DAY_MS, cleanup: 'delete', writers: ['reconcile', 'capture'], readers: ['subscribers'],
+  },
+];
+
+export const HINTS_TOPIC = 'contact.hints';
+export const DECISIONS_TOPIC = 'contact.decisions';
+export const DEAD_LETTERS_TOPIC = 'contact.dead-letters';
+
+export function changesTopic(lane: Lane): string {
+  return `contact.changes.${lane}`;
+}
+
+/** The name on the cluster. The prefix keeps several installations and tests apart; it is empty in production. */
+export function topicName(prefix: string, name: string): string {
+  return `${prefix}${name}`;
+}
+
+/** The registry's subject of a topic's values (TopicNameStrategy). */
+export function subjectName(prefix: string, name: string): string {
+  return `${topicName(prefix, name)}-value`;
+}
+
+export function hintKey(hint: Pick<ContactHint, 'tenantId' | 'integrationId' | 'side' | 'recordId'>): string {
+  return `${hint.tenantId}/${hint.integrationId}/${hint.side}/${hint.recordId}`;
+}
+
+export function changeKey(change: Pick<ContactChange, 'tenantId' | 'side' | 'integrationId' | 'recordId'>): string {
+  return `${change.tenantId}/${change.side}/${change.integrationId ?? '-'}/${change.recordId}`;
+}
+
+export function decisionKey(decision: Pick<ContactDecision, 'tenantId' | 'integrationId' | 'linkId'>): string {
+  return `${decision.tenantId}/${decision.integrationId}/${decision.linkId}`;
+}
+
+export function deadLetterKey(letter: Pick<DeadLetter, 'topic' | 'partition'>): string {
+  return `${letter.topic}/${letter.partition}`;
+}
