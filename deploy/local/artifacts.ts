@@ -54,6 +54,7 @@ async function download(folder: string, hash: string, log: (line: string) => voi
     await run('mvn', ['-q', '-B', '-f', POM, 'process-resources', `-DoutputRoot=${fresh}`], {
       timeout: DOWNLOAD_LIMIT_MS, maxBuffer: 16 * 1024 * 1024,
     });
+    await findRegistryJar(join(fresh, 'apicurio'));
     await writeFile(join(fresh, 'complete'), hash);
     await rm(folder, { recursive: true, force: true });
     await rename(fresh, folder);
@@ -65,6 +66,7 @@ async function download(folder: string, hash: string, log: (line: string) => voi
 }
 
 function mavenProblem(cause: unknown): StackUnavailable {
+  if (cause instanceof StackUnavailable) return cause;
   if (errorCode(cause) === 'ENOENT') {
     return new StackUnavailable('Maven (mvn) is missing: install it (Debian: apt-get install maven), or give a stack by STACK=given', { cause });
   }
@@ -86,14 +88,14 @@ async function requireJava(): Promise<void> {
 }
 
 async function findRegistryJar(folder: string): Promise<string> {
-  const jar = (await readdir(folder)).find((name) => name.endsWith('-runner.jar'));
+  const jar = (await readdir(folder).catch(() => [])).find((name) => name.endsWith('-runner.jar'));
   if (jar === undefined) throw new StackUnavailable(`no registry jar in ${folder}: remove the folder and start again`);
   return join(folder, jar);
 }
 
 async function findRedisServer(folder: string): Promise<string> {
   const suffix = `${platform()}-${arch() === 'x64' ? 'amd64' : arch()}`;
-  const unpacked = (await readdir(folder)).filter((name) => name.endsWith(suffix)).map((name) => join(folder, name));
+  const unpacked = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(suffix)).map((name) => join(folder, name));
   for (const file of unpacked) await chmod(file, 0o755);
   for (const candidate of [...unpacked, 'redis-server']) {
     const runs = await run(candidate, ['--version']).then(() => true, () => false);

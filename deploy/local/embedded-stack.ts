@@ -13,6 +13,9 @@ import type { Order, Report, StackMode, SupervisorOptions, Timings } from './sup
 /** The project's git-ignored folder for everything that the local stack keeps. */
 export const LOCAL_DIR = resolve(import.meta.dirname, '..', '..', '.local');
 
+/** kafkajs 2.2 makes Node 24 warn of a timer in the past, to no effect. */
+const QUIET = '--disable-warning=TimeoutNegativeWarning';
+
 export type EmbeddedStackOptions = {
   /** Default: `.local/stack`. One stack at a time per folder. */
   readonly dataDir?: string;
@@ -49,7 +52,7 @@ async function spawnSupervisor(options: SupervisorOptions): Promise<ChildProcess
   await mkdir(join(options.dataDir, 'logs'), { recursive: true });
   const log = await open(join(options.dataDir, 'logs', 'supervisor.log'), 'a');
   // A process group of its own: Ctrl-C in the terminal reaches the owner, which then stops the stack in its order.
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'supervisor.ts'), JSON.stringify(options)], {
+  const child = spawn(process.execPath, [QUIET, join(import.meta.dirname, 'supervisor.ts'), JSON.stringify(options)], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
     env: { ...process.env, BEVATEL_STACK_DIR: options.dataDir, NODE_OPTIONS: '' },

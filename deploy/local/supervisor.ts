@@ -16,6 +16,7 @@ const state: StackState = { mode, supervisorPid: process.pid, pids: {} };
 let parts: EmbeddedParts | undefined;
 let ending: Promise<void> | undefined;
 let ready = false;
+let written: Promise<void> = Promise.resolve();
 
 process.on('SIGTERM', () => void end());
 process.on('SIGINT', () => void end());
@@ -30,7 +31,7 @@ async function begin(): Promise<void> {
     parts = new EmbeddedParts({ ...options, log: (line) => { say({ type: 'progress', line }); }, started: remember });
     const { urls, timings } = await parts.start();
     state.urls = { ...urls, kafkaBrokers: [...urls.kafkaBrokers] };
-    await writeState(dataDir, state);
+    await record();
     ready = true;
     say({ type: 'ready', urls, timings });
   } catch (error) {
@@ -50,12 +51,18 @@ async function takeOver(): Promise<void> {
   }
   const left = before === undefined ? [] : await reapLeftovers(before, dataDir);
   if (left.length > 0) say({ type: 'progress', line: `ended what a crash had left running: ${left.join(', ')}` });
-  await writeState(dataDir, state);
+  await record();
 }
 
 async function remember(part: PartName, pid: number): Promise<void> {
   state.pids[part] = pid;
-  await writeState(dataDir, state);
+  await record();
+}
+
+/** Writes the state as it is now; one writer at a time, because parts start at once. */
+function record(): Promise<void> {
+  written = written.then(() => writeState(dataDir, state));
+  return written;
 }
 
 async function obey(order: Order): Promise<void> {

@@ -10,7 +10,7 @@ export type TestStack = StackUrls & {
 
 /** The addresses of the run's stack. Use `isolatedStack` unless the test keeps nothing there. */
 export function stackUrls(): StackUrls {
-  const urls = inject('stackUrls');
+  const urls = inject('stackUrls') as StackUrls | undefined;
   if (urls === undefined) throw new Error('this test needs the stack: name its file *.int.test.ts or *.e2e.test.ts');
   return urls;
 }
