@@ -10,86 +10,13 @@
  *   looks before it writes again (design §6).
  * - No method keeps state between calls, knows of links, or decides anything.
  */
-import type { FieldTime, HistoryEntry, ContactHint } from '../schemas/change.ts';
-import type { Image, Lane, Value } from '../schemas/value.ts';
-import type { SyncError } from '../schemas/errors.ts';
+import type { ContactHint } from '../schemas/change.ts';
+import type { Lane, Value } from '../schemas/value.ts';
+import type { CreateOp, ReadResult, RecordImage, UpdateOp, WriteOp, WriteOutcome } from '../schemas/record.ts';
+import type { Capabilities, GoneHow } from '../schemas/system.ts';
 
-/** What a system can and cannot do; declared, never guessed at run time. */
-export interface Capabilities {
-  /** `strict`: each edit makes a greater revision. `approximate`: edits close in time may share one. */
-  readonly revisions: 'strict' | 'approximate' | 'none';
-  /** Writes can be made conditional on the revision (If-Match). */
-  readonly conditionalWrites: boolean;
-  /** `read` can return each field's history. */
-  readonly history: boolean;
-  /** How long a by-id read may still show the value before an acknowledged write (ms). */
-  readonly stalenessWindowMs: number;
-  /** How far an index-backed listing may lag behind (ms); overlap of the polling watermark. */
-  readonly indexLagMs: number;
-  /** Largest number of records in one call. */
-  readonly batch: { readonly list: number; readonly read: number; readonly create: number; readonly update: number };
-  /** Hint events reach us by webhook or CDC. */
-  readonly push: boolean;
-  /** A unique property (or external reference) carries the partner's id, so that an unknown create can be looked up. */
-  readonly uniqueReference: boolean;
-}
-
-export interface RecordImage {
-  readonly id: string;
-  readonly revision: string | null;
-  /** The requested fields; a field that the system holds empty is null, one it did not return is absent. */
-  readonly values: Image;
-  readonly fieldTimes: Readonly<Record<string, FieldTime>>;
-  readonly histories: Readonly<Record<string, readonly HistoryEntry[]>>;
-  readonly modifiedAt: number | null;
-  /** See ContactChange.references. */
-  readonly references: Readonly<Record<string, string>>;
-  readonly mergedIds: readonly string[];
-}
-
-export type GoneHow = 'not_found' | 'deleted' | 'erased' | 'merged';
-
-export type ReadResult =
-  | { readonly kind: 'found'; readonly id: string; readonly record: RecordImage }
-  /** `found` under another id: the asked id was merged into `record.id`. */
-  | { readonly kind: 'merged'; readonly id: string; readonly mergedInto: string }
-  | { readonly kind: 'gone'; readonly id: string; readonly how: 'not_found' | 'deleted' | 'erased' };
-
-export interface CreateOp {
-  readonly kind: 'create';
-  /** Correlates the outcome; also the idempotency key where the system has one. */
-  readonly attemptId: string;
-  readonly values: Image;
-  /** The partner's id, stored in the unique property or external reference. */
-  readonly reference: string;
-}
-export interface UpdateOp {
-  readonly kind: 'update';
-  readonly attemptId: string;
-  readonly id: string;
-  readonly values: Image;
-  /** The revision on which the write is conditional; null writes unconditionally (refused where `conditionalWrites`). */
-  readonly condition: string | null;
-  /** When set, the partner's id is stored with this write. */
-  readonly reference: string | null;
-}
-export type WriteOp = CreateOp | UpdateOp;
-
-export type WriteOutcome = { readonly attemptId: string } & (
-  /** The system's answer: the record after the write. */
-  | { readonly kind: 'applied'; readonly record: RecordImage }
-  /** A unique value or reference is taken: adopt `id` (null when the system does not tell whose). */
-  | { readonly kind: 'exists'; readonly id: string | null; readonly byReference: boolean }
-  /** The condition failed: nothing was written; the record as it is now, if the system tells. */
-  | { readonly kind: 'moved'; readonly record: RecordImage | null }
-  | { readonly kind: 'gone'; readonly how: GoneHow; readonly mergedInto: string | null }
-  /** Refused for good until the values or the mapping change. */
-  | { readonly kind: 'rejected'; readonly error: SyncError; readonly fields: readonly string[] }
-  /** Certainly not applied; try again later. */
-  | { readonly kind: 'failed'; readonly error: SyncError }
-  /** Perhaps applied, perhaps not, perhaps later. */
-  | { readonly kind: 'unknown'; readonly error: SyncError }
-);
+export type { Capabilities, GoneHow };
+export type { CreateOp, ReadResult, RecordImage, UpdateOp, WriteOp, WriteOutcome };
 
 export interface CallOptions {
   readonly signal: AbortSignal;

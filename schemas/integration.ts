@@ -95,7 +95,7 @@ export const zIntegration = z.strictObject({
     fallback: z.enum(['bevatel_wins', 'external_wins', 'manual']).default('manual'),
   }).prefault({}),
   /** What becomes of an invalid value, unless its field says otherwise. */
-  invalid: z.enum(INVALID_RULES).default('skip'),
+  invalid: z.enum(INVALID_RULES).default('quarantine'),
   /** Rules in order, after the link and the reference: Bevatel field names of mapped phone or email lenses. */
   match: z.array(z.string()).default(['phone_number', 'email']),
   create: z.strictObject({ external: z.boolean().default(true), bevatel: z.boolean().default(true) }).prefault({}),

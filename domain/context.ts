@@ -1,0 +1,29 @@
+/** What the core must know besides the link itself; built once per integration, without I/O (I12). */
+import type { Capabilities } from '../schemas/system.ts';
+import type { Side, Value } from '../schemas/value.ts';
+import type { Mapping } from './lenses/mapping.ts';
+import type { EditTime } from './link.ts';
+
+export interface LinkContext {
+  readonly mapping: Mapping;
+  readonly capabilities: Readonly<Record<Side, Capabilities>>;
+  /** For `latest_wins`: edits closer than this are of unknown order (ms). */
+  readonly toleranceMs: number;
+  readonly fallback: 'bevatel_wins' | 'external_wins' | 'manual';
+  readonly oscillation: { readonly flips: number; readonly withinMs: number };
+  /** Sides on which a missing partner may be created. */
+  readonly creates: Readonly<Record<Side, boolean>>;
+}
+
+/**
+ * Knows the source's time and actor of a value that a sibling link wrote into the shared record (hub and spoke), so
+ * that our own apply time never counts (I5, traces 5); null when no link of ours wrote it.
+ */
+export type OwnTimes = (side: Side, field: string, value: Value) => EditTime | null;
+
+export const NO_OWN_TIMES: OwnTimes = () => null;
+
+/** How long an unproven write may still land before it is forgotten (ms): far beyond any HTTP stack's patience. */
+export const LATE_WRITE_MS = 3_600_000;
+/** How long a skipped revision is waited for before its group is held as `unknown_outcome` (ms). */
+export const SKIPPED_REVISION_PATIENCE_MS = 600_000;

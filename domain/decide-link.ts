@@ -1,0 +1,134 @@
+/**
+ * Decide a whole link: every lens group, the creation of a missing partner, and the references that tie the pair.
+ *
+ * Pure and total: the same state, context and time give the same result (I12), whatever event led here.
+ */
+import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
+import { otherSide, SIDES } from '../schemas/value.ts';
+import type { Side } from '../schemas/value.ts';
+import type { LinkContext } from './context.ts';
+import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
+import { isEmpty } from './compare.ts';
+import { decideGroup } from './decide-group.ts';
+import type { MappedLens } from './lenses/mapping.ts';
+import { idOn, pick, UNKNOWN_TIME } from './link.ts';
+import type { Attempt, GroupState, Link, LinkHold, LinkState, Seen } from './link.ts';
+import { compareRevisions } from './revision.ts';
+import { groupTime } from './time.ts';
+
+export interface LinkDecision {
+  readonly link: Link;
+  /** The groups whose verdict says more than `unchanged`. */
+  readonly groups: readonly GroupVerdict[];
+  /** A verdict on the record as a whole, when there is one beyond its groups. */
+  readonly verdict: Verdict | null;
+}
+
+export function decideLink(link: Link, context: LinkContext, now: number): LinkDecision {
+  if (link.erased || isGone(link.state) || isHeldWhole(link.state)) return halted(link);
+  if (link.bevatelId === null || link.externalId === null) return decideOneSided(link, context, now);
+  return decidePair(link, context, now);
+}
+
+function isGone(state: LinkState): boolean {
+  return state.gone?.bevatel !== undefined || state.gone?.external !== undefined;
+}
+
+/** A missing required value holds creation only, and is decided anew with each image. */
+function isHeldWhole(state: LinkState): boolean {
+  return state.hold !== undefined && state.hold.kind !== 'required_missing';
+}
+
+/** Nothing is wanted of a link whose record is gone, erased or held as a whole; its facts stay. */
+function halted(link: Link): LinkDecision {
+  const { create: _create, referenceDue: _referenceDue, ...state } = link.state;
+  const groups = Object.fromEntries(Object.entries(state.groups).map(([name, { wanted: _wanted, ...group }]) => [name, group]));
+  return { link: { ...link, state: { ...state, groups } }, groups: [], verdict: isGone(link.state) || link.erased ? 'gone' : null };
+}
+
+function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
+  const { hold: _hold, create: _create, ...state } = link.state;
+  const groups: Record<string, GroupState> = { ...state.groups };
+  const verdicts: GroupVerdict[] = [];
+  for (const rule of context.mapping.lenses) {
+    const name = rule.lens.name;
+    const before = groups[name] ?? {};
+    const decision = decideGroup({
+      rule,
+      state: before,
+      ...sideValues(state, rule),
+      isInFlight: isInFlight(state, name, context, now),
+    }, context, now);
+    if (decision.state !== before) groups[name] = decision.state;
+    if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
+  }
+  const { referenceDue: _referenceDue, ...rest } = state;
+  const referenceDue = missingReferences(link, context);
+  return {
+    link: { ...link, state: { ...rest, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
+    groups: verdicts,
+    verdict: null,
+  };
+}
+
+function sideValues(state: LinkState, rule: MappedLens): Pick<Parameters<typeof decideGroup>[0], 'bevatel' | 'external' | 'bevatelTime' | 'externalTime'> {
+  const { bevatel, external } = state.seen;
+  const fields = rule.lens.fields;
+  return {
+    bevatel: bevatel ? pick(bevatel.values, fields.bevatel) : null,
+    external: external ? pick(external.values, fields.external) : null,
+    bevatelTime: bevatel ? groupTime(bevatel.times, fields.bevatel) : UNKNOWN_TIME,
+    externalTime: external ? groupTime(external.times, fields.external) : UNKNOWN_TIME,
+  };
+}
+
+/**
+ * A group waits while its write is outstanding, while a read that decides blocks the link, and while a strict side
+ * skipped the very revision that would prove or refute an unresolved write (design §5.2, trace 3).
+ */
+function isInFlight(state: LinkState, group: string, context: LinkContext, now: number): boolean {
+  if (SIDES.some((side) => state.readDue?.[side]?.blocks === true)) return true;
+  return state.attempts.some((attempt) => attempt.groups[group] !== undefined
+    && (attempt.status === 'outstanding' || awaitsRevision(attempt, state.seen[attempt.side], context, now)));
+}
+
+function awaitsRevision(attempt: Attempt, seen: Seen | undefined, context: LinkContext, now: number): boolean {
+  if (attempt.condition === null || !seen) return false;
+  const order = compareRevisions(context.capabilities[attempt.side].revisions, attempt.condition, seen.revision);
+  return context.capabilities[attempt.side].revisions === 'strict' && order === 'newer' && now < attempt.deadline + SKIPPED_REVISION_PATIENCE_MS;
+}
+
+/** Sides whose record does not carry its partner's id yet, where the system has a place for it. */
+function missingReferences(link: Link, context: LinkContext): readonly Side[] {
+  if (SIDES.some((side) => link.state.readDue?.[side]?.blocks === true)) return [];
+  return SIDES.filter((side) => {
+    const seen = link.state.seen[side];
+    const isUnderWay = link.state.attempts.some((attempt) => attempt.side === side && attempt.reference !== null && attempt.status === 'outstanding');
+    return seen !== undefined && !isUnderWay && context.capabilities[side].uniqueReference && seen.reference !== idOn(link, otherSide(side));
+  });
+}
+
+function decideOneSided(link: Link, context: LinkContext, now: number): LinkDecision {
+  const { create: _create, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
+  const present: Side = link.bevatelId === null ? 'external' : 'bevatel';
+  const missing = otherSide(present);
+  const waiting: LinkDecision = { link: { ...link, state }, groups: [], verdict: 'awaiting_partner' };
+  if (!context.creates[missing] || !state.seen[present]) return waiting;
+  if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
+  const lacking = missingRequired(state.seen[present], present, context);
+  if (lacking) {
+    const hold: LinkHold = { kind: 'required_missing', since: now, detail: lacking };
+    return { link: { ...link, state: { ...state, hold } }, groups: [], verdict: 'skipped' };
+  }
+  return { link: { ...link, state: { ...state, create: missing } }, groups: [], verdict: 'created' };
+}
+
+/** The first required group that is empty or unusable on the present side (F8 of the requirements form). */
+function missingRequired(seen: Seen, present: Side, context: LinkContext): string | null {
+  for (const rule of context.mapping.lenses) {
+    if (!rule.required) continue;
+    const values = pick(seen.values, rule.lens.fields[present]);
+    if (!values || isEmpty(rule.lens, present, values) || !rule.lens.canonical(present, values).ok) return rule.lens.name;
+  }
+  return null;
+}

@@ -1,0 +1,34 @@
+/** When a link is due, and for what: "due" means that something is wanted, never that the sides differ (design §6). */
+import { SIDES } from '../schemas/value.ts';
+import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
+import type { Link } from './link.ts';
+
+export interface Due {
+  /** Not before (our clock, epoch ms). */
+  readonly at: number;
+  /** `create` waits for the first listings of both sides (design §5, Matching). */
+  readonly kind: 'write' | 'create';
+}
+
+/** Margin between a call's deadline and the read that closes its attempt (ms). */
+export const CLOSING_MARGIN_MS = 1_000;
+
+export function dueOf(link: Link, now: number): Due | null {
+  const { state } = link;
+  const outstanding = state.attempts.filter((attempt) => attempt.status === 'outstanding');
+  if (outstanding.length > 0) return { at: Math.max(...outstanding.map((attempt) => attempt.deadline)) + CLOSING_MARGIN_MS, kind: 'write' };
+  const notBefore = state.retry?.at ?? 0;
+  const reads = SIDES.flatMap((side) => state.readDue?.[side]?.at ?? []);
+  if (reads.length > 0) return { at: Math.max(Math.min(...reads), notBefore), kind: 'write' };
+  const isWanted = state.referenceDue !== undefined || Object.values(state.groups).some((group) => group.wanted !== undefined);
+  if (isWanted) return { at: Math.max(now, notBefore), kind: 'write' };
+  if (state.create) return { at: Math.max(now, notBefore), kind: 'create' };
+  const unresolved = state.attempts.filter((attempt) => attempt.condition !== null);
+  if (unresolved.length > 0) return { at: Math.max(...unresolved.map((attempt) => attempt.deadline)) + SKIPPED_REVISION_PATIENCE_MS, kind: 'write' };
+  return null;
+}
+
+/** How many conflicts and holds of the link wait for an operator. */
+export function heldCount(link: Link): number {
+  return (link.state.hold ? 1 : 0) + Object.values(link.state.groups).filter((group) => group.held !== undefined).length;
+}

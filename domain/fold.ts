@@ -1,0 +1,109 @@
+/**
+ * Fold: move what is *seen* of one side by a full image, as far as its order can be proven (design §4, §5.1; I6).
+ *
+ * | revision against seen | same values | different values |
+ * |---|---|---|
+ * | nothing seen yet      | folded      | folded |
+ * | newer                 | folded      | folded |
+ * | equal, strict or not  | duplicate   | folded if read by id after seen was recorded, else read again |
+ * | older, strict         | stale       | stale |
+ * | older, approximate    | duplicate   | as equal, after the staleness window |
+ * | unknown               | duplicate   | as equal |
+ */
+import type { ContactChange } from '../schemas/change.ts';
+import type { Capabilities } from '../schemas/system.ts';
+import { sameValue } from '../schemas/value.ts';
+import type { Image, Side } from '../schemas/value.ts';
+import type { OwnTimes } from './context.ts';
+import type { EditTime, Seen } from './link.ts';
+import { compareRevisions } from './revision.ts';
+import { exactly } from './time.ts';
+
+export type FoldOutcome = 'folded' | 'duplicate' | 'stale' | 'read_again';
+
+export interface Fold {
+  readonly outcome: FoldOutcome;
+  readonly seen: Seen | undefined;
+}
+
+/** An image of one side, however it came: the part of a change that matters here. */
+export type SideImage = Pick<ContactChange, 'side' | 'revision' | 'image' | 'fieldTimes' | 'histories' | 'modifiedAt' | 'observedFrom' | 'observedTo' | 'readById'> & {
+  readonly reference: string | null;
+};
+
+export function foldImage(seen: Seen | undefined, next: SideImage, capabilities: Capabilities, ownTimes: OwnTimes, now: number): Fold {
+  if (!seen) return { outcome: 'folded', seen: moved(undefined, next, capabilities, ownTimes, now) };
+  const outcome = foldOutcome(seen, next, capabilities);
+  return { outcome, seen: outcome === 'folded' ? moved(seen, next, capabilities, ownTimes, now) : seen };
+}
+
+function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): FoldOutcome {
+  const order = compareRevisions(capabilities.revisions, seen.revision, next.revision);
+  if (order === 'newer') return 'folded';
+  if (order === 'older' && capabilities.revisions === 'strict') return 'stale';
+  if (sameImage(seen, next)) return 'duplicate';
+  const patience = order === 'older' ? capabilities.stalenessWindowMs : 0;
+  return next.readById && next.observedFrom > seen.recordedAt + patience ? 'folded' : 'read_again';
+}
+
+function sameImage(seen: Seen, next: SideImage): boolean {
+  if (next.reference !== seen.reference) return false;
+  for (const field in next.image) {
+    if (!sameValue(seen.values[field], next.image[field])) return false;
+  }
+  return true;
+}
+
+function moved(seen: Seen | undefined, next: SideImage, capabilities: Capabilities, ownTimes: OwnTimes, now: number): Seen {
+  return {
+    revision: next.revision,
+    values: seen ? { ...seen.values, ...next.image } : next.image,
+    times: timesOf(seen, next, capabilities.stalenessWindowMs, ownTimes),
+    observedFrom: next.observedFrom,
+    recordedAt: now,
+    reference: next.reference,
+  };
+}
+
+/**
+ * Per field: the source's time of a value that we wrote ourselves; else the time that its system gives; else, for a
+ * changed value, the interval from the start of the read behind the earlier image, minus the staleness window, to the
+ * end of the read behind the later one; unchanged values keep their time.
+ */
+function timesOf(seen: Seen | undefined, next: SideImage, stalenessWindowMs: number, ownTimes: OwnTimes): Readonly<Record<string, EditTime>> {
+  const times: Record<string, EditTime> = { ...seen?.times };
+  for (const field in next.image) {
+    const known = times[field];
+    const changed = !seen || !sameValue(seen.values[field], next.image[field]);
+    const told = next.fieldTimes[field];
+    if (!changed && (!told || isOurs(known, told.at))) continue;
+    const own = ownTimes(next.side, field, next.image[field] ?? null);
+    if (own) times[field] = own;
+    else if (told) times[field] = exactly(told.at, told.actor);
+    else if (seen) times[field] = { from: seen.observedFrom - stalenessWindowMs, to: next.observedTo, actor: null };
+    else delete times[field];
+  }
+  return times;
+}
+
+/** The system's time of an unchanged value is that of our own write, or one that is known already. */
+function isOurs(known: EditTime | undefined, toldAt: number): boolean {
+  return known !== undefined && toldAt <= Math.max(known.applied ?? 0, known.to ?? 0);
+}
+
+/** The values of a side's image as the fold takes them; `reference` is the partner's id for this integration. */
+export function sideImage(change: ContactChange, integrationId: string): SideImage {
+  const key: Side | string = change.side === 'bevatel' ? integrationId : 'bevatel';
+  return {
+    side: change.side,
+    revision: change.revision,
+    image: change.image as Image,
+    fieldTimes: change.fieldTimes,
+    histories: change.histories,
+    modifiedAt: change.modifiedAt,
+    observedFrom: change.observedFrom,
+    observedTo: change.observedTo,
+    readById: change.readById,
+    reference: change.references[key] ?? null,
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * A link: one pair (Bevatel contact, external record) of one integration, with all that is known of both (design §2).
+ *
+ * The state is stored as one JSON document. `seen`, `base` and `attempts` are facts; `wanted` and `held` are derived
+ * from them by `decideLink` and never edited by hand.
+ */
+import type { ConflictType } from '../schemas/decision.ts';
+import type { GoneHow } from '../schemas/system.ts';
+import type { Image, Side, Value } from '../schemas/value.ts';
+import type { Values } from './lens.ts';
+
+/** When a value was edited: an interval of epoch milliseconds, null where unbounded; both null is *unknown* (I5). */
+export interface EditTime {
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly actor: string | null;
+  /** Set on a value that we wrote: its system's own time of our write, at or before which that system's time of the field is ours (I5). */
+  readonly applied?: number;
+}
+export const UNKNOWN_TIME: EditTime = { from: null, to: null, actor: null };
+
+/** The newest image known of one side, in the system's own values. */
+export interface Seen {
+  readonly revision: string | null;
+  readonly values: Image;
+  /** Only of fields whose edit time is bounded at all. */
+  readonly times: Readonly<Record<string, EditTime>>;
+  /** Our clock at the start of the read behind the image, and when it was folded. */
+  readonly observedFrom: number;
+  readonly recordedAt: number;
+  /** The partner's id as this record carries it, for the integration of this link. */
+  readonly reference: string | null;
+  /** Set when the image is the answer to a write of ours; the same image coming in again is its echo. */
+  readonly ours?: true;
+}
+
+/** [Bevatel's values, the external system's values] at the last agreement. */
+export type Base = readonly [Values, Values];
+
+export interface Wanted {
+  readonly side: Side;
+  readonly values: Values;
+}
+
+/** A conflict that waits for an operator; it holds its own group only. */
+export interface Held {
+  readonly type: ConflictType;
+  readonly since: number;
+  readonly bevatel: Values;
+  readonly external: Values;
+  readonly bevatelTime: EditTime;
+  readonly externalTime: EditTime;
+  /** For `overwritten_in_flight`: what the external system held before our write came on top. */
+  readonly overwritten?: Values;
+  /** Error code or actor names; never a value. */
+  readonly detail?: string;
+}
+
+/** An operator's word on a pair of values; void as soon as either side moved. */
+export interface Resolution {
+  readonly winner: Side;
+  readonly bevatel: Values;
+  readonly external: Values;
+  readonly by: string;
+}
+
+export interface GroupState {
+  readonly base?: Base;
+  readonly wanted?: Wanted;
+  readonly held?: Held;
+  readonly resolution?: Resolution;
+  /** A value to be put back on a side (an operator chose what was overwritten in flight); leaves the base alone. */
+  readonly restore?: Wanted;
+  /** Recent propagations `[at, fingerprint]`, for the oscillation breaker (I3). */
+  readonly trail?: readonly (readonly [number, string])[];
+  /** Why the sides may differ without anything wanted or held: the rule of the last `skipped`. */
+  readonly skipped?: string;
+}
+
+export interface AttemptGroup {
+  readonly sent: Values;
+  readonly source: Values;
+  readonly before: Values | null;
+  readonly time: EditTime;
+  readonly restore?: true;
+}
+
+/** A write of one link towards one side, recorded before the call (design §6). */
+export interface Attempt {
+  readonly id: string;
+  readonly side: Side;
+  readonly kind: 'create' | 'update';
+  readonly groups: Readonly<Record<string, AttemptGroup>>;
+  /** The partner's id, when this write stores it. */
+  readonly reference: string | null;
+  /** The revision on which the write is conditional. */
+  readonly condition: string | null;
+  /** Newest history entry per field at the guard read (epoch ms, the system's clock); entries after it are checked. */
+  readonly guard: Readonly<Record<string, number>> | null;
+  readonly sentAt: number;
+  readonly deadline: number;
+  /** `unresolved`: closed without proof of what became of it. */
+  readonly status: 'outstanding' | 'unresolved';
+}
+
+export interface ReadDue {
+  /** Not before (our clock). */
+  readonly at: number;
+  /** Nothing is decided for the link until the read is folded. */
+  readonly blocks: boolean;
+}
+
+export type LinkHold =
+  | { readonly kind: 'multi_match' | 'possible_duplicate'; readonly since: number; readonly candidates: readonly string[] }
+  | { readonly kind: 'unique_violation' | 'rejected' | 'required_missing'; readonly since: number; readonly detail: string };
+
+export interface LinkState {
+  readonly seen: { readonly [S in Side]?: Seen };
+  readonly groups: Readonly<Record<string, GroupState>>;
+  readonly attempts: readonly Attempt[];
+  readonly readDue?: { readonly [S in Side]?: ReadDue };
+  /** The side on which the partner must be created. */
+  readonly create?: Side;
+  /** The partner's id must be stored on these sides. */
+  readonly referenceDue?: readonly Side[];
+  readonly gone?: { readonly [S in Side]?: { readonly how: GoneHow; readonly at: number } };
+  readonly hold?: LinkHold;
+  /** After a failed write: not before, and how often it failed in a row. */
+  readonly retry?: { readonly at: number; readonly count: number };
+}
+
+export const EMPTY_STATE: LinkState = { seen: {}, groups: {}, attempts: [] };
+
+export interface Link {
+  readonly tenantId: string;
+  readonly integrationId: string;
+  readonly linkId: string;
+  readonly bevatelId: string | null;
+  readonly externalId: string | null;
+  readonly state: LinkState;
+  /** True once a privacy deletion ended all writes (I9). */
+  readonly erased: boolean;
+}
+
+/** The record's id on a side. */
+export function idOn(link: Link, side: Side): string | null {
+  return side === 'bevatel' ? link.bevatelId : link.externalId;
+}
+
+export function withId(link: Link, side: Side, id: string | null): Link {
+  return side === 'bevatel' ? { ...link, bevatelId: id } : { ...link, externalId: id };
+}
+
+/** The values of fields in an image, in their order; null when one of them is absent (unknown). */
+export function pick(image: Image, fields: readonly string[]): Values | null {
+  const values: Value[] = [];
+  for (const field of fields) {
+    const value = image[field];
+    if (value === undefined) return null;
+    values.push(value);
+  }
+  return values;
+}

@@ -1,0 +1,27 @@
+/** The oscillation breaker: a field whose value keeps coming back is held instead of being written for ever (I3). */
+import type { GroupState, Wanted } from './link.ts';
+
+export interface Breaker {
+  readonly trail: GroupState['trail'];
+  readonly isOscillating: boolean;
+}
+
+/**
+ * Records a new propagation and tells whether its value has now come back `flips` times within the window. An
+ * ordinary run of different edits never counts, however fast.
+ */
+export function afterPropagation(trail: GroupState['trail'], wanted: Wanted, limit: { readonly flips: number; readonly withinMs: number }, now: number): Breaker {
+  const fingerprint = `${wanted.side === 'bevatel' ? 'b' : 'x'}${fnv1a(JSON.stringify(wanted.values))}`;
+  const recent = (trail ?? []).filter(([at]) => at > now - limit.withinMs).slice(1 - 2 * limit.flips);
+  const comebacks = recent.filter(([, other]) => other === fingerprint).length;
+  return { trail: [...recent, [now, fingerprint]], isOscillating: comebacks >= limit.flips };
+}
+
+/** FNV-1a over UTF-16 code units, as base 36: a short fingerprint, not a protection. */
+function fnv1a(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0).toString(36);
+}

@@ -1,0 +1,226 @@
+/**
+ * Outcomes: what became of an attempt, folded into the link as the fact that it is (design §6).
+ *
+ * Fenced by the attempt's id, never by the link's version. An attempt that is gone already was proven by an image; its
+ * answer is then an ordinary image. The caller runs `decideLink` afterwards.
+ */
+import type { ConflictType } from '../schemas/decision.ts';
+import type { RecordImage, WriteOutcome } from '../schemas/record.ts';
+import type { Image, Side } from '../schemas/value.ts';
+import type { LinkContext } from './context.ts';
+import { NO_OWN_TIMES } from './context.ts';
+import { foldImage } from './fold.ts';
+import type { SideImage } from './fold.ts';
+import { UNKNOWN_TIME, pick, withId } from './link.ts';
+import type { Attempt, GroupState, Held, Link, LinkState, Seen } from './link.ts';
+import { landed, overwrittenInFlight, sourceTimes } from './proof.ts';
+import { compareRevisions } from './revision.ts';
+import { groupTime } from './time.ts';
+
+export interface OutcomeFacts {
+  readonly now: number;
+  /** 0 ≤ jitter < 1, for the backoff after a failure. */
+  readonly jitter: number;
+  /** The record read again with its histories after the answer, where the connector has them. */
+  readonly readBack?: { readonly record: RecordImage; readonly from: number; readonly to: number };
+}
+
+export function applyOutcome(link: Link, side: Side, outcome: WriteOutcome, context: LinkContext, facts: OutcomeFacts): Link {
+  const attempt = link.state.attempts.find((one) => one.id === outcome.attemptId);
+  switch (outcome.kind) {
+    case 'applied': return applied(link, side, attempt, outcome.record, context, facts);
+    case 'moved': return moved(link, side, attempt, outcome.record, context, facts);
+    case 'exists': return exists(link, side, attempt, outcome.id, facts.now);
+    case 'gone': return goneOnWrite(link, side, attempt, outcome.how, outcome.mergedInto, facts.now);
+    case 'rejected': return rejected(link, side, attempt, outcome.error.code, outcome.fields, context, facts.now);
+    case 'failed': return failed(link, attempt, outcome.error.facts.retryAfterMs ?? 0, facts);
+    case 'unknown': return link;
+    default: return outcome satisfies never;
+  }
+}
+
+/** A record as an image of its side; `readById` only where the read of this id began after all that is known. */
+export function recordImage(record: RecordImage, side: Side, integrationId: string, observed: { from: number; to: number; readById: boolean }): SideImage {
+  return {
+    side,
+    revision: record.revision,
+    image: record.values,
+    fieldTimes: record.fieldTimes,
+    histories: record.histories,
+    modifiedAt: record.modifiedAt,
+    observedFrom: observed.from,
+    observedTo: observed.to,
+    readById: observed.readById,
+    reference: record.references[side === 'bevatel' ? integrationId : 'bevatel'] ?? null,
+  };
+}
+
+function withState(link: Link, state: Partial<LinkState>): Link {
+  return { ...link, state: { ...link.state, ...state } };
+}
+
+function withoutAttempt(link: Link, attempt: Attempt | undefined): Link {
+  return attempt ? withState(link, { attempts: link.state.attempts.filter((one) => one !== attempt) }) : link;
+}
+
+function withoutRetry(link: Link): Link {
+  const { retry: _retry, ...state } = link.state;
+  return { ...link, state };
+}
+
+/** Asks for a by-id read before anything else is decided or written. */
+function readFirst(link: Link, side: Side, at: number): Link {
+  return withState(link, { readDue: { ...link.state.readDue, [side]: { at, blocks: true } } });
+}
+
+function applied(link: Link, side: Side, attempt: Attempt | undefined, record: RecordImage, context: LinkContext, facts: OutcomeFacts): Link {
+  const known = withoutRetry(withId(link, side, record.id));
+  const answer = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: false });
+  const answered = attempt ? landAttempt(foldAnswer(known, side, attempt, answer, context, facts.now), side, attempt, record, context) : foldPlainly(known, side, answer, context, facts.now);
+  return facts.readBack ? foldReadBack(answered, side, attempt, facts.readBack, context, facts.now) : answered;
+}
+
+function foldPlainly(link: Link, side: Side, image: SideImage, context: LinkContext, now: number): Link {
+  const fold = foldImage(link.state.seen[side], image, context.capabilities[side], NO_OWN_TIMES, now);
+  return fold.seen ? withState(link, { seen: { ...link.state.seen, [side]: fold.seen } }) : link;
+}
+
+/**
+ * seen := the answered image unless seen is newer. Where the order is unknown and seen moved since sending, only fields
+ * that still show the value before the write are replaced, and the record is read before anything is written (trace 7).
+ */
+function foldAnswer(link: Link, side: Side, attempt: Attempt, answer: SideImage, context: LinkContext, now: number): Link {
+  const seen = link.state.seen[side];
+  const revisions = context.capabilities[side].revisions;
+  const order = seen ? compareRevisions(revisions, seen.revision, answer.revision) : 'newer';
+  if (order === 'older' && revisions === 'strict') return link;
+  const isProvenOrder = order === 'newer' || !seen || seen.recordedAt <= attempt.sentAt;
+  const next: Seen = {
+    revision: isProvenOrder ? answer.revision : seen.revision,
+    values: { ...seen?.values, ...(isProvenOrder ? answer.image : onlyBefore(seen.values, attempt, answer.image, side, context)) },
+    times: { ...seen?.times },
+    observedFrom: attempt.sentAt,
+    recordedAt: now,
+    reference: answer.reference ?? seen?.reference ?? null,
+    ours: true,
+  };
+  const folded = withState(link, { seen: { ...link.state.seen, [side]: next } });
+  return isProvenOrder ? folded : readFirst(folded, side, now);
+}
+
+/** Of the answered image, the fields of the attempt whose seen value is still the one before the write. */
+function onlyBefore(seen: Image, attempt: Attempt, answer: Image, side: Side, context: LinkContext): Image {
+  const kept: Record<string, Image[string]> = {};
+  for (const [name, written] of Object.entries(attempt.groups)) {
+    const fields = context.mapping.byName.get(name)?.lens.fields[side] ?? [];
+    fields.forEach((field, index) => {
+      const value = answer[field];
+      if (value !== undefined && seen[field] === written.before?.[index]) kept[field] = value;
+    });
+  }
+  return kept;
+}
+
+/** base := (source value sent, value stored), and the fields carry the time and actor of their source. */
+function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordImage, context: LinkContext): Link {
+  const groups: Record<string, GroupState> = { ...link.state.groups };
+  let seen = link.state.seen[side];
+  for (const [name, written] of Object.entries(attempt.groups)) {
+    const lens = context.mapping.byName.get(name)?.lens;
+    if (!lens) continue;
+    const stored = pick(record.values, lens.fields[side]) ?? written.sent;
+    const { wanted: _wanted, ...group } = landed(groups[name] ?? {}, side, written, stored);
+    groups[name] = group;
+    if (seen) seen = sourceTimes(seen, lens, side, written, record.modifiedAt);
+  }
+  const { create: _create, ...state } = link.state;
+  return withoutAttempt({ ...link, state: { ...state, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
+}
+
+/** The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write. */
+function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, readBack: NonNullable<OutcomeFacts['readBack']>, context: LinkContext, now: number): Link {
+  const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
+  const held = attempt ? overwrittenInFlight(link.state, attempt, image, context, now) : {};
+  return withState(foldPlainly(link, side, image, context, now), { groups: { ...link.state.groups, ...held } });
+}
+
+/** The condition failed: certainly nothing was written. */
+function moved(link: Link, side: Side, attempt: Attempt | undefined, record: RecordImage | null, context: LinkContext, facts: OutcomeFacts): Link {
+  const open = withoutAttempt(link, attempt);
+  if (!record) return readFirst(open, side, facts.now);
+  return foldPlainly(open, side, recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: true }), context, facts.now);
+}
+
+/** "Already exists" means adopt: the record takes its place and is read before anything is decided (design §5). */
+function exists(link: Link, side: Side, attempt: Attempt | undefined, id: string | null, now: number): Link {
+  const { create: _create, ...state } = link.state;
+  const open = withoutAttempt({ ...link, state }, attempt);
+  if (id !== null && attempt?.kind === 'create') return readFirst(withId(open, side, id), side, now);
+  return withState(open, { hold: { kind: 'unique_violation', since: now, detail: side } });
+}
+
+function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 'not_found' | 'deleted' | 'erased' | 'merged', mergedInto: string | null, now: number): Link {
+  const open = withoutAttempt(link, attempt);
+  if (how === 'merged' && mergedInto !== null) return repoint(open, side, mergedInto, now);
+  if (how === 'not_found') return readFirst(open, side, now);
+  return applyGone(open, side, how, now);
+}
+
+/** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
+export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
+  const seen = link.state.seen[side];
+  const followed = withState(withId(link, side, survivor), { seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
+  return readFirst(followed, side, now);
+}
+
+/** A proven absence. A privacy deletion ends all writes for ever and leaves nothing personal behind (I9, I11). */
+export function applyGone(link: Link, side: Side, how: 'not_found' | 'deleted' | 'erased' | 'merged', now: number): Link {
+  if (how === 'erased') return { ...link, erased: true, state: { seen: {}, groups: {}, attempts: [], gone: { [side]: { how, at: now } } } };
+  const readDue = { ...link.state.readDue };
+  delete readDue[side];
+  return withState(link, { readDue, gone: { ...link.state.gone, [side]: { how, at: now } } });
+}
+
+/** Refused for good: the groups concerned are held, the others are tried again. */
+function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: string, fields: readonly string[], context: LinkContext, now: number): Link {
+  const open = withoutAttempt(link, attempt);
+  if (!attempt) return open;
+  if (attempt.kind === 'create') return withState(open, { hold: { kind: code === 'unique_taken' ? 'unique_violation' : 'rejected', since: now, detail: code } });
+  const names = Object.keys(attempt.groups);
+  const concerned = names.filter((name) => context.mapping.byName.get(name)?.lens.fields[side].some((field) => fields.includes(field)));
+  const groups: Record<string, GroupState> = { ...link.state.groups };
+  for (const name of concerned.length > 0 ? concerned : names) {
+    const { wanted: _wanted, ...group } = groups[name] ?? {};
+    groups[name] = { ...group, held: heldByWrite(link.state, name, code, context, now) };
+  }
+  return withState(open, { groups });
+}
+
+function heldByWrite(state: LinkState, name: string, code: string, context: LinkContext, now: number): Held {
+  const fields = context.mapping.byName.get(name)?.lens.fields;
+  const type: ConflictType = code === 'unique_taken' ? 'unique_violation' : 'rejected';
+  const { bevatel, external } = state.seen;
+  return {
+    type, since: now, detail: code,
+    bevatel: (bevatel && fields && pick(bevatel.values, fields.bevatel)) ?? [],
+    external: (external && fields && pick(external.values, fields.external)) ?? [],
+    bevatelTime: bevatel && fields ? groupTime(bevatel.times, fields.bevatel) : UNKNOWN_TIME,
+    externalTime: external && fields ? groupTime(external.times, fields.external) : UNKNOWN_TIME,
+  };
+}
+
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_LIMIT_MS = 300_000;
+
+/** Certainly not applied: tried again after an exponential, jittered pause, or when the system said. */
+function failed(link: Link, attempt: Attempt | undefined, retryAfterMs: number, facts: OutcomeFacts): Link {
+  const count = (link.state.retry?.count ?? 0) + 1;
+  const backoff = Math.min(BACKOFF_LIMIT_MS, BACKOFF_BASE_MS * 2 ** Math.min(count - 1, 20));
+  const pause = Math.max(retryAfterMs, backoff * (0.5 + facts.jitter / 2));
+  return withState(withoutAttempt(link, attempt), { retry: { at: facts.now + Math.round(pause), count } });
+}
+
+/** The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency key). */
+export function createNotFound(link: Link, attemptId: string): Link {
+  return withoutAttempt(link, link.state.attempts.find((one) => one.id === attemptId));
+}

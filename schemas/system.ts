@@ -1,0 +1,24 @@
+/** What a system promises about its records, as the core needs to know it. */
+
+/** What a system can and cannot do; declared, never guessed at run time. */
+export interface Capabilities {
+  /** `strict`: each edit makes a greater revision. `approximate`: edits close in time may share one. */
+  readonly revisions: 'strict' | 'approximate' | 'none';
+  /** Writes can be made conditional on the revision (If-Match). */
+  readonly conditionalWrites: boolean;
+  /** `read` can return each field's history. */
+  readonly history: boolean;
+  /** How long a by-id read may still show the value before an acknowledged write (ms). */
+  readonly stalenessWindowMs: number;
+  /** How far an index-backed listing may lag behind (ms); overlap of the polling watermark. */
+  readonly indexLagMs: number;
+  /** Largest number of records in one call. */
+  readonly batch: { readonly list: number; readonly read: number; readonly create: number; readonly update: number };
+  /** Hint events reach us by webhook or CDC. */
+  readonly push: boolean;
+  /** A unique property (or external reference) carries the partner's id, so that an unknown create can be looked up. */
+  readonly uniqueReference: boolean;
+}
+
+/** How a record that is asked for is not there. */
+export type GoneHow = 'not_found' | 'deleted' | 'erased' | 'merged';

@@ -1,0 +1,74 @@
+/** Decisions: one row per change and link, written with the state that they explain. */
+import type { Pool, PoolClient } from 'pg';
+import type { ContactDecision } from '../schemas/decision.ts';
+
+/** Where a decision came from, when the reconciler relays it itself; null leaves it to the sweep. */
+export interface DecisionSource {
+  readonly source: string;
+  readonly offset: number;
+}
+
+export interface DecisionWrite {
+  readonly decision: ContactDecision;
+  readonly source: DecisionSource | null;
+}
+
+const INSERT = `
+  insert into decisions (tenant_id, integration_id, link_id, decided_at, decision_id, bevatel_id, external_id, cause, cause_id, side, verdict, groups, source, source_offset, awaits_relay)
+  select n.*, n.source is null from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[], $14::bigint[])
+    as n(tenant_id, integration_id, link_id, decided_at, decision_id, bevatel_id, external_id, cause, cause_id, side, verdict, groups, source, source_offset)`;
+
+export async function insertDecisions(client: PoolClient, writes: readonly DecisionWrite[]): Promise<void> {
+  if (writes.length === 0) return;
+  const of = <T>(column: (decision: ContactDecision) => T): T[] => writes.map(({ decision }) => column(decision));
+  await client.query({
+    name: 'insert-decisions',
+    text: INSERT,
+    values: [
+      of((one) => one.tenantId), of((one) => one.integrationId), of((one) => one.linkId), of((one) => one.decidedAt), of((one) => one.decisionId),
+      of((one) => one.bevatelId), of((one) => one.externalId), of((one) => one.cause), of((one) => one.causeId), of((one) => one.side), of((one) => one.verdict),
+      of((one) => JSON.stringify(one.groups)), writes.map(({ source }) => source?.source ?? null), writes.map(({ source }) => source?.offset ?? null),
+    ],
+  });
+}
+
+interface Row {
+  tenant_id: string; integration_id: string; link_id: string; decided_at: string; decision_id: string; bevatel_id: string | null; external_id: string | null;
+  cause: ContactDecision['cause']; cause_id: string; side: ContactDecision['side']; verdict: ContactDecision['verdict']; groups: ContactDecision['groups']; source_offset: string | null;
+}
+
+function toDecision(row: Row): ContactDecision {
+  return {
+    decisionId: row.decision_id, tenantId: row.tenant_id, integrationId: row.integration_id, linkId: row.link_id,
+    bevatelId: row.bevatel_id, externalId: row.external_id, cause: row.cause, causeId: row.cause_id, side: row.side,
+    verdict: row.verdict, groups: row.groups, decidedAt: Number(row.decided_at),
+  };
+}
+
+/** Committed decisions of one source that may not be on the topic yet: after a crash, in the order of their offsets. */
+export async function unrelayedDecisions(pool: Pool, source: string, fromOffset: number, sinceMs: number): Promise<ContactDecision[]> {
+  const { rows } = await pool.query<Row>(
+    'select * from decisions where source = $1 and source_offset >= $2 and decided_at >= $3 order by source_offset, decision_id',
+    [source, fromOffset, sinceMs],
+  );
+  return rows.map(toDecision);
+}
+
+/** Takes decisions that await the sweep, publishes them, and marks them; another sweep passes them over meanwhile. */
+export async function relayAwaiting(client: PoolClient, limit: number, publish: (decisions: readonly ContactDecision[]) => Promise<void>): Promise<number> {
+  const { rows } = await client.query<Row & { ctid: string }>(
+    'select ctid, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', [limit]);
+  if (rows.length === 0) return 0;
+  await publish(rows.map(toDecision));
+  await client.query('update decisions set awaits_relay = false where ctid = any($1::tid[])', [rows.map((row) => row.ctid)]);
+  return rows.length;
+}
+
+/** The newest decisions of a link, for `explain`. */
+export async function decisionsOfLink(pool: Pool, key: { tenantId: string; integrationId: string; linkId: string }, limit: number): Promise<ContactDecision[]> {
+  const { rows } = await pool.query<Row>(
+    'select * from decisions where tenant_id = $1 and integration_id = $2 and link_id = $3 order by decided_at desc, decision_id desc limit $4',
+    [key.tenantId, key.integrationId, key.linkId, limit],
+  );
+  return rows.map(toDecision);
+}

@@ -1,0 +1,162 @@
+/**
+ * Links as rows: found and locked by the records they pair, written one statement per batch.
+ *
+ * Locking order everywhere: by (tenant, integration, link id), in one statement, after the advisory locks on match
+ * identities (design §5), so that reconcile and deliver cannot deadlock with each other.
+ */
+import type { PoolClient } from 'pg';
+import type { Link } from '../domain/link.ts';
+import type { LinkState } from '../domain/link.ts';
+import { dueOf, heldCount } from '../domain/due.ts';
+import { LANES } from '../schemas/value.ts';
+import type { Lane, Side } from '../schemas/value.ts';
+
+/** A link with the columns that are about work, not about the pair. */
+export interface StoredLink {
+  readonly link: Link;
+  readonly lane: Lane;
+  readonly leaseId: string | null;
+  readonly leaseUntil: number | null;
+  readonly version: number;
+}
+
+export interface RecordRef {
+  readonly tenantId: string;
+  /** Null on side bevatel: the links of all integrations. */
+  readonly integrationId: string | null;
+  readonly side: Side;
+  readonly recordId: string;
+}
+
+interface Row {
+  tenant_id: string;
+  integration_id: string;
+  link_id: string;
+  bevatel_id: string | null;
+  external_id: string | null;
+  state: LinkState;
+  lane: number;
+  lease_id: string | null;
+  lease_until: string | number | null;
+  erased: boolean;
+  version: string | number;
+}
+
+export const LINK_COLUMNS = 'l.tenant_id, l.integration_id, l.link_id, l.bevatel_id, l.external_id, l.state, l.lane, l.lease_id, l.lease_until, l.erased, l.version';
+
+export function toStoredLink(row: Row): StoredLink {
+  return {
+    link: {
+      tenantId: row.tenant_id, integrationId: row.integration_id, linkId: row.link_id,
+      bevatelId: row.bevatel_id, externalId: row.external_id, state: row.state, erased: row.erased,
+    },
+    lane: LANES[row.lane] ?? 'backfill',
+    leaseId: row.lease_id,
+    leaseUntil: row.lease_until === null ? null : Number(row.lease_until),
+    version: Number(row.version),
+  };
+}
+
+/** Locks every link of these records, and the links with these ids, in the common order. */
+export async function lockLinks(client: PoolClient, records: readonly RecordRef[], linkIds: readonly LinkKey[] = []): Promise<StoredLink[]> {
+  const bevatel = records.filter((record) => record.side === 'bevatel');
+  const external = records.filter((record) => record.side === 'external');
+  const { rows } = await client.query<Row>({
+    name: 'lock-links',
+    text: `
+      select ${LINK_COLUMNS} from links l
+      where (l.tenant_id, l.integration_id, l.link_id) in (
+        select k.tenant_id, k.integration_id, k.link_id from links k
+          join unnest($1::text[], $2::text[]) as b(tenant_id, bevatel_id)
+            on k.tenant_id = b.tenant_id and k.bevatel_id = b.bevatel_id and k.bevatel_id is not null
+        union
+        select k.tenant_id, k.integration_id, k.link_id from links k
+          join unnest($3::text[], $4::text[], $5::text[]) as x(tenant_id, integration_id, external_id)
+            on k.tenant_id = x.tenant_id and k.integration_id = x.integration_id and k.external_id = x.external_id and k.external_id is not null
+        union
+        select * from unnest($6::text[], $7::text[], $8::text[])
+      )
+      order by l.tenant_id, l.integration_id, l.link_id
+      for update of l`,
+    values: [
+      bevatel.map((one) => one.tenantId), bevatel.map((one) => one.recordId),
+      external.map((one) => one.tenantId), external.map((one) => one.integrationId), external.map((one) => one.recordId),
+      linkIds.map((one) => one.tenantId), linkIds.map((one) => one.integrationId), linkIds.map((one) => one.linkId),
+    ],
+  });
+  return rows.map(toStoredLink);
+}
+
+export interface LinkKey {
+  readonly tenantId: string;
+  readonly integrationId: string;
+  readonly linkId: string;
+}
+
+/** What is to be written of one link; `lane` null keeps the stored lane, `lease` says what becomes of the lease. */
+export interface LinkWrite {
+  readonly link: Link;
+  readonly lane: Lane | null;
+  readonly lease: 'keep' | 'release' | { readonly id: string; readonly until: number };
+  /** Overrides `dueOf`: a leased link is due again when its lease ends. */
+  readonly dueAt?: number | null;
+}
+
+/** Inserts new links and updates known ones, one statement each. Locked rows only, so nothing is lost (I6). */
+export async function saveLinks(client: PoolClient, inserted: readonly LinkWrite[], updated: readonly LinkWrite[], now: number): Promise<void> {
+  if (inserted.length > 0) await client.query({ name: 'insert-links', text: INSERT, values: columns(inserted, now) });
+  if (updated.length > 0) await client.query({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
+}
+
+const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[])
+  as n(tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, lease, lease_id, lease_until, held, erased)`;
+
+const INSERT = `
+  insert into links (tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, held, erased, updated_at)
+  select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state::jsonb, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
+  from ${UNNEST}`;
+
+const UPDATE = `
+  update links l set
+    bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state::jsonb,
+    due_at = n.due_at, due_kind = n.due_kind, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
+    lease_id = case n.lease when 'keep' then l.lease_id else n.lease_id end,
+    lease_until = case n.lease when 'keep' then l.lease_until else n.lease_until end,
+    version = l.version + 1, updated_at = $15
+  from ${UNNEST}
+  where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`;
+
+function columns(writes: readonly LinkWrite[], now: number): unknown[] {
+  const due = writes.map(({ link, dueAt }) => {
+    const own = dueOf(link, now);
+    return dueAt === undefined ? own : dueAt === null ? null : { at: dueAt, kind: own?.kind ?? ('write' as const) };
+  });
+  const leases = writes.map(({ lease }) => (typeof lease === 'object' ? lease : null));
+  return [
+    writes.map(({ link }) => link.tenantId),
+    writes.map(({ link }) => link.integrationId),
+    writes.map(({ link }) => link.linkId),
+    writes.map(({ link }) => link.bevatelId),
+    writes.map(({ link }) => link.externalId),
+    writes.map(({ link }) => JSON.stringify(link.state)),
+    due.map((one) => one?.at ?? null),
+    due.map((one) => one?.kind ?? null),
+    writes.map(({ lane }) => (lane === null ? null : LANES.indexOf(lane))),
+    writes.map(({ lease }) => (typeof lease === 'object' ? 'take' : lease)),
+    leases.map((one) => one?.id ?? null),
+    leases.map((one) => one?.until ?? null),
+    writes.map(({ link }) => heldCount(link)),
+    writes.map(({ link }) => link.erased),
+    now,
+  ];
+}
+
+/** Removes one-sided links that were absorbed into another. */
+export async function deleteLinks(client: PoolClient, keys: readonly LinkKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await client.query(
+    `delete from links l using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+     where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
+    [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
+  );
+}
