@@ -56,10 +56,19 @@ function parse(written: string, region: string | undefined): Canonical {
   const text = canonicalText(written);
   if (!text.ok || text.value === null) return text.ok ? CLEARED : text;
   if (written.length > LONGEST) return invalid('phone');
-  if (E164.test(written) && new PhoneNumber(written, metadata).isValid()) return valid(written);
+  if (E164.test(written) && isAssigned(written)) return valid(written);
   const options = { extract: false, ...(region === undefined ? {} : { defaultCountry: region as CountryCode }) };
   const number = parsePhoneNumberFromString(plainWriting(written), options, metadata);
   return number?.isValid() ? valid(number.number) : invalid('phone');
+}
+
+function isAssigned(e164: string): boolean {
+  try {
+    return new PhoneNumber(e164, metadata).isValid();
+  } catch {
+    // The constructor throws for country codes that nobody has.
+    return false;
+  }
 }
 
 /** ASCII digits, a leading plus, and nothing that only directs the text. */

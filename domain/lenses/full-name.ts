@@ -2,8 +2,8 @@
  * A full name in one field ↔ first and last name in two, in either direction.
  *
  * The complement: if joining the first and last name that stand there already gives the full name, the split is kept,
- * wherever its border lies. Blanks between words count once, here and only here, because joining cannot tell how many
- * there were.
+ * wherever its border lies. Blanks between words count once and invisible marks at a word's ends not at all, here and
+ * only here, because a split cannot keep them.
  */
 import type { Lens, LensResult, Values } from '../lens.ts';
 import { otherSide } from '../../schemas/value.ts';

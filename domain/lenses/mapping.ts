@@ -18,6 +18,8 @@ import { emailLens, phoneLens, textLens } from './plain.ts';
 
 export interface MappedLens {
   readonly lens: Lens;
+  /** What Bevatel's value is. */
+  readonly type: FieldType;
   readonly direction: Integration['direction'];
   readonly policy: Integration['conflicts']['policy'];
   readonly invalid: Integration['invalid'];
@@ -66,6 +68,7 @@ function mapped(integration: Integration, mapping: FieldMapping): MappedLens {
   const given = 'default' in mapping ? mapping.default : undefined;
   return {
     lens: lensOf(mapping),
+    type: kindOf(mapping, 'bevatel').type,
     direction: mapping.lens === 'constant' ? constantDirection(mapping) : (mapping.direction ?? integration.direction),
     // What stands in a constant's field wins by default: it is filled, not enforced.
     policy: mapping.policy ?? (mapping.lens === 'constant' ? `${constantSide(mapping)}_wins` : integration.conflicts.policy),

@@ -6,6 +6,8 @@
  * "van der Berg"). Given names of two words stay together: عبد الرحمن, أبو بكر, نور الدين, Abdul Rahman.
  * For every name, joining what was split gives the name again.
  */
+import { trimInvisible } from '../canonical/text.ts';
+
 export interface NameParts {
   readonly first: string | null;
   readonly last: string | null;
@@ -24,9 +26,9 @@ const TITLES = new Set([
   'dr', 'eng', 'mr', 'mrs', 'ms', 'miss', 'prof', 'sheikh', 'shaikh', 'sheikha', 'prince', 'princess',
 ]);
 
-/** Single blanks between words; trimming is the text rule's. */
+/** Single blanks between words, and each word without invisible marks at its ends: what a split can keep. */
 export function singleSpaced(name: string): string {
-  return name.trim().replace(/\s+/gu, ' ');
+  return name.split(/\s+/u).map(trimInvisible).filter((word) => word !== '').join(' ');
 }
 
 export function joinName(parts: NameParts): string | null {
