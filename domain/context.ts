@@ -1,6 +1,9 @@
 /** What the core must know besides the link itself; built once per integration, without I/O (I12). */
+import { CAPABILITIES } from '../schemas/capabilities.ts';
+import type { Integration } from '../schemas/integration.ts';
 import type { Capabilities } from '../schemas/system.ts';
 import type { Side, Value } from '../schemas/value.ts';
+import { buildMapping } from './lenses/mapping.ts';
 import type { Mapping } from './lenses/mapping.ts';
 import type { EditTime } from './link.ts';
 
@@ -13,6 +16,21 @@ export interface LinkContext {
   readonly oscillation: { readonly flips: number; readonly withinMs: number };
   /** Sides on which a missing partner may be created. */
   readonly creates: Readonly<Record<Side, boolean>>;
+}
+
+/** The context of an integration; keep it, its phone rules remember what they parsed. */
+export function buildContext(integration: Integration): LinkContext {
+  return {
+    mapping: buildMapping(integration),
+    capabilities: { bevatel: CAPABILITIES.bevatel, external: CAPABILITIES[integration.system] },
+    toleranceMs: integration.conflicts.toleranceMs,
+    fallback: integration.conflicts.fallback,
+    oscillation: integration.oscillation,
+    creates: {
+      bevatel: integration.create.bevatel && integration.direction !== 'to_external',
+      external: integration.create.external && integration.direction !== 'to_bevatel',
+    },
+  };
 }
 
 /**

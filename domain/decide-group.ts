@@ -90,10 +90,11 @@ function oneSided(lens: Lens): Side | null {
   return lens.fields.external.length === 0 ? 'bevatel' : null;
 }
 
-/** A constant is written wherever it is missing. */
+/** A constant fills an empty field; over another value it goes only where the policy lets the other side win. */
 function decideConstant(pair: Pair, side: Side): GroupDecision {
-  const target = translate(pair.lens, otherSide(side), [], pair.values[side]);
-  if (target.ok && !sameOn(pair.lens, side, target.values, pair.values[side])) return propagate(pair, otherSide(side), 'constant', 'propagate');
+  const source = otherSide(side);
+  const isFill = isEmpty(pair.lens, side, pair.values[side]);
+  if (isFill || pair.rule.policy === `${source}_wins`) return propagate(pair, source, 'constant', isFill ? 'filled' : 'propagate');
   return agreed(pair, 'unchanged', 'constant');
 }
 
@@ -108,8 +109,10 @@ function decideValues(pair: Pair): GroupDecision {
 function effective(pair: Pair, side: Side): Values | null {
   const canonical = pair.lens.canonical(side, pair.values[side]);
   if (canonical.ok) return pair.values[side];
-  if (pair.rule.invalid === 'default' && pair.rule.defaultValue !== null && pair.lens.fields[side].length === 1) return [pair.rule.defaultValue];
-  return null;
+  if (pair.rule.invalid !== 'default' || pair.rule.defaultValue === null) return null;
+  if (side === 'bevatel') return [pair.rule.defaultValue];
+  const put = pair.lens.toExternal([pair.rule.defaultValue], null);
+  return put.ok ? put.values : null;
 }
 
 /** An invalid value is never a source; a newer valid edit on the other side goes over it. */

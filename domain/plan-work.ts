@@ -1,0 +1,131 @@
+/**
+ * Plan work: what delivery has to do next for a link that is due (design §6). Pure; one piece of work at a time.
+ *
+ * Order: close an attempt whose answer never came; read what must be read; write what is wanted; create what is
+ * missing. A write towards one side carries everything that is wanted there, so many changes while throttled become one.
+ */
+import type { CreateOp, UpdateOp } from '../schemas/record.ts';
+import { otherSide, SIDES } from '../schemas/value.ts';
+import type { Image, Side, Value } from '../schemas/value.ts';
+import type { LinkContext } from './context.ts';
+import { translate } from './lens.ts';
+import type { Lens, Values } from './lens.ts';
+import { idOn, pick } from './link.ts';
+import type { Attempt, AttemptGroup, EditTime, Link } from './link.ts';
+import { groupTime } from './time.ts';
+
+export type Work =
+  | { readonly kind: 'none' }
+  /** The record is read by its id; with `attempt`, to close it. */
+  | { readonly kind: 'read'; readonly side: Side; readonly id: string }
+  /** A create whose answer never came is looked up by the partner's id, never by search. */
+  | { readonly kind: 'lookup'; readonly side: Side; readonly attempt: Attempt; readonly reference: string }
+  | { readonly kind: 'write'; readonly side: Side; readonly op: UpdateOp; readonly groups: Attempt['groups'] }
+  | { readonly kind: 'create'; readonly side: Side; readonly op: CreateOp; readonly groups: Attempt['groups'] };
+
+export function planWork(link: Link, context: LinkContext, now: number, attemptId: string): Work {
+  const open = link.state.attempts.find((attempt) => attempt.status === 'outstanding');
+  if (open) return now > open.deadline ? closing(link, open) : { kind: 'none' };
+  if (link.erased) return { kind: 'none' };
+  for (const side of SIDES) {
+    const due = link.state.readDue?.[side];
+    const id = idOn(link, side);
+    if (due && due.at <= now && id !== null) return { kind: 'read', side, id };
+  }
+  if (link.state.create) return create(link, link.state.create, context, attemptId);
+  const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
+  return side ? update(link, side, context, attemptId) : { kind: 'none' };
+}
+
+function closing(link: Link, attempt: Attempt): Work {
+  const id = idOn(link, attempt.side);
+  const reference = idOn(link, otherSide(attempt.side));
+  if (attempt.kind === 'create' && reference !== null) return { kind: 'lookup', side: attempt.side, attempt, reference };
+  return id === null ? { kind: 'none' } : { kind: 'read', side: attempt.side, id };
+}
+
+function isWantedOn(link: Link, side: Side): boolean {
+  return link.state.referenceDue?.includes(side) === true
+    || Object.values(link.state.groups).some((group) => group.wanted?.side === side);
+}
+
+function update(link: Link, side: Side, context: LinkContext, attemptId: string): Work {
+  const id = idOn(link, side);
+  const seen = link.state.seen[side];
+  if (id === null || !seen) return { kind: 'none' };
+  const groups: Record<string, AttemptGroup> = {};
+  const values: Record<string, Value> = {};
+  for (const [name, state] of Object.entries(link.state.groups)) {
+    const lens = context.mapping.byName.get(name)?.lens;
+    if (!lens || state.wanted?.side !== side) continue;
+    const before = pick(seen.values, lens.fields[side]);
+    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ? { restore: true } : {}) };
+    assign(values, lens.fields[side], state.wanted.values, before);
+  }
+  const capabilities = context.capabilities[side];
+  return {
+    kind: 'write', side, groups,
+    op: {
+      kind: 'update', attemptId, id, values,
+      condition: capabilities.conditionalWrites ? seen.revision : null,
+      reference: link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null,
+    },
+  };
+}
+
+/** Only the fields of the group that change: the write is the minimum. */
+function assign(values: Record<string, Value>, fields: readonly string[], sent: Values, before: Values | null): void {
+  fields.forEach((field, index) => {
+    const value = sent[index] ?? null;
+    if (before?.[index] !== value) values[field] = value;
+  });
+}
+
+function sourceOf(link: Link, lens: Lens, target: Side, sent: Values): { source: Values; time: EditTime } {
+  const source = otherSide(target);
+  const seen = link.state.seen[source];
+  return {
+    source: (seen && pick(seen.values, lens.fields[source])) ?? (lens.fields[source].length === 0 ? [] : sent),
+    time: groupTime(seen?.times ?? {}, lens.fields[source]),
+  };
+}
+
+/** Everything that the present side has and the direction lets through; what cannot be translated stays out and is decided once the pair stands. */
+function create(link: Link, side: Side, context: LinkContext, attemptId: string): Work {
+  const source = otherSide(side);
+  const seen = link.state.seen[source];
+  const reference = idOn(link, source);
+  if (!seen || reference === null) return { kind: 'none' };
+  const groups: Record<string, AttemptGroup> = {};
+  const values: Record<string, Value> = {};
+  for (const { lens, direction } of context.mapping.lenses) {
+    if (direction !== 'both' && direction !== `to_${side}`) continue;
+    if (lens.fields[side].length === 0) continue;
+    const from = pick(seen.values, lens.fields[source]);
+    const sent = from && lens.canonical(source, from).ok ? translate(lens, source, from, null) : null;
+    if (!from || !sent?.ok || sent.values.every((value) => value === null)) continue;
+    groups[lens.name] = { sent: sent.values, source: from, before: null, time: groupTime(seen.times, lens.fields[source]) };
+    assign(values, lens.fields[side], sent.values, null);
+  }
+  return { kind: 'create', side, groups, op: { kind: 'create', attemptId, values: withoutNulls(values), reference } };
+}
+
+function withoutNulls(values: Image): Image {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+}
+
+/** The attempt that is recorded before the call (design §6). */
+export function attemptOf(work: Extract<Work, { kind: 'write' | 'create' }>, facts: { sentAt: number; deadline: number; guard: Attempt['guard'] }): Attempt {
+  return {
+    id: work.op.attemptId,
+    side: work.side,
+    kind: work.kind === 'create' ? 'create' : 'update',
+    groups: work.groups,
+    reference: work.op.reference,
+    condition: work.op.kind === 'update' ? work.op.condition : null,
+    guard: facts.guard,
+    sentAt: facts.sentAt,
+    deadline: facts.deadline,
+    status: 'outstanding',
+  };
+}

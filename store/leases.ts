@@ -1,0 +1,49 @@
+/** Leases: which due links one worker writes at a time (design §6). A crash frees them when the lease ends. */
+import type { PoolClient } from 'pg';
+import { LANES } from '../schemas/value.ts';
+import { LINK_COLUMNS, toStoredLink } from './links.ts';
+import type { LinkKey, StoredLink } from './links.ts';
+
+export interface LeaseRequest {
+  readonly tenantId: string;
+  readonly integrationId: string;
+  readonly limit: number;
+  readonly now: number;
+  /** Creation of partners waits for the first listings of both sides. */
+  readonly mayCreate: boolean;
+  /** Links of the backfill lane are taken when this many are due, or the oldest waits this long (ms), so that batches fill. */
+  readonly backfill: { readonly atLeast: number; readonly orAfterMs: number };
+}
+
+/** Locks due links for the rest of the transaction, the live lane first; other workers pass them over. */
+export async function lockDue(client: PoolClient, request: LeaseRequest): Promise<StoredLink[]> {
+  const { rows } = await client.query<Parameters<typeof toStoredLink>[0] & { due_at: string }>({
+    name: 'lock-due',
+    text: `
+      select ${LINK_COLUMNS}, l.due_at from links l
+      where l.tenant_id = $1 and l.integration_id = $2 and l.due_at <= $3
+        and (l.lease_until is null or l.lease_until <= $3)
+        and ($4 or l.due_kind = 'write')
+      order by l.lane, l.due_at
+      limit $5
+      for update skip locked`,
+    values: [request.tenantId, request.integrationId, request.now, request.mayCreate, request.limit],
+  });
+  const backfill = rows.filter((row) => LANES[row.lane] === 'backfill');
+  const isRipe = backfill.length >= request.backfill.atLeast || backfill.some((row) => Number(row.due_at) <= request.now - request.backfill.orAfterMs);
+  return (isRipe ? rows : rows.filter((row) => LANES[row.lane] !== 'backfill')).map(toStoredLink);
+}
+
+/** Locks links by key, in the common order. */
+export async function lockByKey(client: PoolClient, keys: readonly LinkKey[]): Promise<StoredLink[]> {
+  const { rows } = await client.query<Parameters<typeof toStoredLink>[0]>({
+    name: 'lock-by-key',
+    text: `
+      select ${LINK_COLUMNS} from links l
+      where (l.tenant_id, l.integration_id, l.link_id) in (select * from unnest($1::text[], $2::text[], $3::text[]))
+      order by l.tenant_id, l.integration_id, l.link_id
+      for update of l`,
+    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
+  });
+  return rows.map(toStoredLink);
+}
