@@ -12,6 +12,7 @@ import type { ContactApi } from './object-routes.ts';
 import { parsed, propertiesSchema, readable } from './object-routes.ts';
 
 export const MAX_BATCH = 100;
+const MAX_HISTORY_BATCH = 50;
 
 const traceSchema = z.string().min(1).optional();
 const inputsOf = <S extends z.ZodType>(input: S) => z.object({ inputs: z.array(input).min(1).max(MAX_BATCH) });
@@ -51,6 +52,9 @@ function registerBatchRead(app: FastifyInstance, prefix: string, api: ContactApi
   app.post(`${prefix}/batch/read`, { config: { endpoint: 'contacts.batchRead' } }, async (request, reply) => {
     const body = parsed(readSchema, request.body);
     const archived = parsed(archivedSchema, request.query).archived === 'true';
+    if (body.propertiesWithHistory.length > 0 && body.inputs.length > MAX_HISTORY_BATCH) {
+      throw invalid(`The maximum number of inputs supported in a batch request for property histories is ${MAX_HISTORY_BATCH}. Please reduce the number of items and try again`);
+    }
     const shown = { properties: body.properties, history: body.propertiesWithHistory };
     const found = new Map<string, Contact>();
     const missing: string[] = [];

@@ -129,6 +129,7 @@ export class Gate {
     const endpoint = request.routeOptions.config.endpoint;
     if (endpoint === undefined) return undefined;
     this.#counts.set(endpoint, (this.#counts.get(endpoint) ?? 0) + 1);
+    void reply.header('date', new Date(this.#options.now()).toUTCString());
     this.actorOf(request);
     return endpoint === 'contacts.search' ? this.#limitSearch(reply) : this.#limitCalls(reply);
   }

@@ -40,7 +40,7 @@ const writable = [
   'firstname', 'lastname', 'company', 'jobtitle', 'address', 'city', 'state', 'zip', 'country', 'website', 'fax',
 ];
 const readOnlyStrings = [
-  'hs_object_id', 'hs_additional_emails', 'hs_merged_object_ids', 'hs_object_source', 'hs_object_source_id', 'hs_object_source_label',
+  'hs_object_id', 'hs_additional_emails', 'hs_object_source', 'hs_object_source_id', 'hs_object_source_label',
 ];
 const enumerations: Readonly<Record<string, readonly string[]>> = {
   lifecyclestage: LIFECYCLE_STAGES,
@@ -65,6 +65,7 @@ export function defaultDefinitions(nowMs: number, ownerIds: readonly string[]): 
     ...['phone', 'mobilephone'].map((name) => of(name, { fieldType: 'phonenumber' })),
     ...['createdate', 'lastmodifieddate', 'hs_lastmodifieddate'].map((name) => of(name, { type: 'datetime', fieldType: 'date', readOnly: true })),
     ...Object.entries(enumerations).map(([name, values]) => of(name, { type: 'enumeration', fieldType: 'select', options: optionsOf(values) })),
+    of('hs_merged_object_ids', { type: 'enumeration', fieldType: 'checkbox', readOnly: true }),
     of('email', { hasUniqueValue: true }),
     of('hubspot_owner_id', { type: 'enumeration', fieldType: 'select', options: optionsOf(ownerIds) }),
     of('hs_analytics_source', { type: 'enumeration', fieldType: 'select', options: optionsOf(['OFFLINE', 'DIRECT_TRAFFIC']), readOnly: true }),

@@ -112,12 +112,15 @@ export class SearchIndex {
   #predicate(filter: Filter): (values: Readonly<Record<string, string>>) => boolean {
     const { propertyName, operator } = filter;
     const comparable = this.#comparable(propertyName);
+    /** Any of several chosen options may match. */
+    const isList = this.#properties.find(propertyName)?.fieldType === 'checkbox';
     const value = comparable(filter.value ?? '');
     const highValue = comparable(filter.highValue ?? '');
     const wanted = new Set((filter.values ?? []).map(comparable));
     const compared = (test: (own: string | number) => boolean) => (values: Readonly<Record<string, string>>): boolean => {
       const own = values[propertyName];
-      return own !== undefined && test(comparable(own));
+      if (own === undefined) return false;
+      return isList ? own.split(';').some((part) => test(comparable(part))) : test(comparable(own));
     };
     const negated = (matches: (values: Readonly<Record<string, string>>) => boolean) => (values: Readonly<Record<string, string>>): boolean => !matches(values);
     const token = compared((own) => String(own).includes(String(value).replaceAll('*', '')));

@@ -1,0 +1,65 @@
+/**
+ * HubSpot contacts behind the port (connectors/connector.ts), after the fact sheet: no conditional writes, but a history
+ * of values per property; a custom unique property holds Bevatel's id.
+ */
+import type { Capabilities, Connector, ConnectorContext } from '../connector.ts';
+import { createHubSpotClient } from './client.ts';
+import { BATCH_SIZE, LIST_PAGE } from './limits.ts';
+import { checkHubSpotMapping } from './mapping.ts';
+import { CONTACT_TYPE_ID } from './paths.ts';
+import { pollContacts } from './poll.ts';
+import { findContactsByReference, listContacts, readContacts } from './read.ts';
+import { writeContacts } from './write.ts';
+
+export interface HubSpotSettings {
+  readonly baseUrl: string;
+  /** Private-app token. */
+  readonly token: string;
+  /** The portal's id, for record links. */
+  readonly account?: string | undefined;
+  /** Host of the user interface, as account-info tells it; it differs by data centre. */
+  readonly uiDomain?: string | undefined;
+  /** IANA name of the account's time zone, where the daily limit ends. */
+  readonly timeZone?: string | undefined;
+  /** The custom unique text property that holds Bevatel's id. */
+  readonly referenceProperty: string;
+  /** The app id under which our own writes stand in histories. */
+  readonly appId?: string | undefined;
+  /** Deadline of one call. */
+  readonly timeoutMs?: number | undefined;
+  /** How late the search index may show a write; HubSpot gives no bound. */
+  readonly indexLagMs?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+const DEFAULT_INDEX_LAG_MS = 300_000;
+const DEFAULT_UI_DOMAIN = 'app.hubspot.com';
+
+function capabilitiesOf(indexLagMs: number): Capabilities {
+  return {
+    revisions: 'approximate', conditionalWrites: false, history: true,
+    /** No lag of by-id reads is documented or was observed. */
+    stalenessWindowMs: 0,
+    indexLagMs,
+    batch: { list: LIST_PAGE, read: BATCH_SIZE, create: BATCH_SIZE, update: BATCH_SIZE },
+    push: true, uniqueReference: true,
+  };
+}
+
+export function createHubSpotConnector(settings: HubSpotSettings, context: ConnectorContext): Connector {
+  const { baseUrl, token, timeZone, referenceProperty, appId, account } = settings;
+  const indexLagMs = settings.indexLagMs ?? DEFAULT_INDEX_LAG_MS;
+  const client = createHubSpotClient({ baseUrl, token, timeZone, timeoutMs: settings.timeoutMs ?? DEFAULT_TIMEOUT_MS, context });
+  const parts = { client, rules: { referenceProperty, appId } };
+  return {
+    system: 'hubspot',
+    capabilities: capabilitiesOf(indexLagMs),
+    checkMapping: (uses, options) => checkHubSpotMapping(client, uses, referenceProperty, options),
+    list: (request, options) => listContacts(parts, request, options),
+    changedSince: (position, options) => pollContacts({ client, indexLagMs }, position, options),
+    read: (ids, request, options) => readContacts(parts, ids, request, options),
+    write: (operations, request, options) => writeContacts(parts, operations, request, options),
+    findByReference: (references, request, options) => findContactsByReference(parts, references, request, options),
+    recordUrl: (id) => (account === undefined ? null : `https://${settings.uiDomain ?? DEFAULT_UI_DOMAIN}/contacts/${account}/record/${CONTACT_TYPE_ID}/${id}`),
+  };
+}
