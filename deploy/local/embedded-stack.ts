@@ -55,7 +55,7 @@ async function spawnSupervisor(options: SupervisorOptions): Promise<ChildProcess
   const child = spawn(process.execPath, [QUIET, join(import.meta.dirname, 'supervisor.ts'), JSON.stringify(options)], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
-    env: { ...process.env, BEVATEL_STACK_DIR: options.dataDir, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '' },
   });
   await log.close();
   return child;

@@ -2,7 +2,7 @@
  * `state.json` in a stack's data folder: which supervisor serves it, with which processes and addresses.
  * It is written before and after each step, so that the next start can find what a crash left running.
  */
-import { readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { readFile, readdir, readlink, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -42,20 +42,28 @@ export function isSupervised(state: StackState, dataDir: string): Promise<boolea
 
 /** Ends the parts that a supervisor which was killed left behind. A process id that now is something else is left alone. */
 export async function reapLeftovers(state: StackState, dataDir: string): Promise<PartName[]> {
-  const left: PartName[] = [];
-  for (const part of PART_NAMES) {
+  const reaped = await Promise.all(PART_NAMES.map(async (part) => {
     const pid = state.pids[part];
-    if (pid === undefined || !(await runsFor(pid, dataDir))) continue;
-    left.push(part);
-    process.kill(pid, part === 'postgres' ? 'SIGINT' : 'SIGTERM');
-    const deadline = performance.now() + REAP_LIMIT_MS;
-    while (await runsFor(pid, dataDir) && performance.now() < deadline) await delay(50);
-    if (await runsFor(pid, dataDir)) process.kill(pid, 'SIGKILL');
-  }
-  return left;
+    return pid !== undefined && await reap(pid, part === 'postgres' ? 'SIGINT' : 'SIGTERM', dataDir) ? [part] : [];
+  }));
+  return reaped.flat();
 }
 
-/** Is `pid` alive and does its command line or working folder name the data folder? Without /proc: alive. */
+async function reap(pid: number, signal: NodeJS.Signals, dataDir: string): Promise<boolean> {
+  if (!(await runsFor(pid, dataDir))) return false;
+  process.kill(pid, signal);
+  const deadline = performance.now() + REAP_LIMIT_MS;
+  while (await runsFor(pid, dataDir)) {
+    if (performance.now() > deadline) process.kill(pid, 'SIGKILL');
+    await delay(50);
+  }
+  return true;
+}
+
+/**
+ * Is `pid` alive and does its command line or working folder name the data folder? (Redis and Postgres write
+ * their own title over the command line, but work in their folder.) Without /proc: alive.
+ */
 async function runsFor(pid: number, dataDir: string): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -63,9 +71,9 @@ async function runsFor(pid: number, dataDir: string): Promise<boolean> {
     return false;
   }
   if ((await readdir('/proc').catch(() => [])).length === 0) return true;
-  const [commandLine, environment] = await Promise.all([
+  const [commandLine, workingFolder] = await Promise.all([
     readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
-    readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''),
+    readlink(`/proc/${pid}/cwd`).catch(() => ''),
   ]);
-  return commandLine.includes(dataDir) || environment.includes(`BEVATEL_STACK_DIR=${dataDir}\0`);
+  return commandLine.includes(dataDir) || workingFolder.startsWith(dataDir);
 }
