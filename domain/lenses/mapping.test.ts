@@ -29,7 +29,7 @@ describe('buildMapping', () => {
       ['phone_number', 'phone', 'both', 'latest_wins', 'quarantine', true, null],
       ['consent', 'picklist', 'both', 'latest_wins', 'default', false, 'unknown'],
       ['crm_url', 'url', 'to_bevatel', 'external_wins', 'skip', false, null],
-      ['lead_source', 'text', 'to_external', 'external_wins', 'skip', false, null],
+      ['lead_source', 'picklist', 'to_external', 'external_wins', 'skip', false, null],
       ['source_channel', 'text', 'to_bevatel', 'manual', 'skip', false, null],
     ]);
     expect(mapping.byName.get('phone_number')).toBe(mapping.lenses[1]);
@@ -49,7 +49,7 @@ describe('buildMapping', () => {
       { field: 'phone', type: 'phone', written: true },
       { field: 'consent__c', type: 'picklist', written: true, values: ['Yes', 'Maybe'] },
       { field: 'contact_url', type: 'url', written: false },
-      { field: 'lead_source', type: 'text', written: true, values: ['Bevatel - WhatsApp'] },
+      { field: 'lead_source', type: 'picklist', written: true, values: ['Bevatel - WhatsApp'] },
     ]);
     expect(mapping.uses('bevatel').filter((use) => !use.written).map((use) => use.field)).toEqual([]);
   });

@@ -133,7 +133,8 @@ function usesOf(entry: MappedLens, mapping: FieldMapping, side: Side): readonly 
 /** Type and picklist values of a field as its side is to hold them. */
 function kindOf(mapping: FieldMapping, side: Side): Pick<MappedField, 'type' | 'values'> {
   switch (mapping.lens) {
-    case 'constant': return { type: mapping.bevatel === undefined ? 'text' : ruleOf(mapping.bevatel).type, values: [mapping.value] };
+    // One known value, which a free text field takes as well as a picklist.
+    case 'constant': return { type: mapping.bevatel === undefined ? 'picklist' : ruleOf(mapping.bevatel).type, values: [mapping.value] };
     case 'full_name': return { type: 'text' };
     case 'picklist': return { type: 'picklist', values: side === 'bevatel' ? Object.keys(mapping.values ?? {}) : Object.values(mapping.values ?? {}) };
     case 'phone':
