@@ -20,6 +20,7 @@ const SYNC_DATABASE = 'bevatel_sync';
 type EmbeddedPartsOptions = {
   readonly dataDir: string;
   readonly artifactsDir: string;
+  readonly ephemeral: boolean;
   readonly log: (line: string) => void;
   /** Told each process id before its part is ready. */
   readonly started: (part: PartName, pid: number) => Promise<void>;
@@ -76,7 +77,7 @@ export class EmbeddedParts {
   }
 
   async #startPostgres(ports: Ports): Promise<PreparedPostgres> {
-    const prepared = await preparePostgres({ ...this.#places('postgres'), port: ports.postgres });
+    const prepared = await preparePostgres({ ...this.#places('postgres'), port: ports.postgres, throwaway: this.#options.ephemeral });
     await this.#run(prepared.part);
     const url = postgresUrl(ports.postgres, prepared.password);
     await ensureDatabase(url, REGISTRY_DATABASE);

@@ -27,7 +27,12 @@ const SETTINGS = {
   max_slot_wal_keep_size: '4GB',
 };
 
+/** For data that are thrown away at the end: nothing has to survive a crash of the machine. */
+const THROWAWAY_SETTINGS = { fsync: 'off', full_page_writes: 'off' };
+
 export type PostgresOptions = {
+  /** The data are removed at the end. */
+  readonly throwaway: boolean;
   readonly dataDir: string;
   readonly logFile: string;
   readonly port: number;
@@ -41,13 +46,13 @@ type Owner = { readonly uid: number; readonly gid: number };
 type Runner = { readonly prefix: readonly string[]; readonly owner?: Owner; readonly spawnAs?: Owner };
 
 /** Prepares the folder (initdb when it is new) and returns the part, not yet started. */
-export async function preparePostgres({ dataDir, logFile, port }: PostgresOptions): Promise<PreparedPostgres> {
+export async function preparePostgres({ dataDir, logFile, port, throwaway }: PostgresOptions): Promise<PreparedPostgres> {
   const { postgres, initdb } = await binaries();
   const runner = await chooseRunner(postgres);
   const passwordFile = `${dataDir}.password`;
   if (!(await exists(passwordFile))) await initialise({ dataDir, passwordFile, initdb, runner });
   const password = (await readFile(passwordFile, 'utf8')).trim();
-  const settings = Object.entries({ ...SETTINGS, port: String(port) }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  const settings = Object.entries({ ...SETTINGS, ...(throwaway ? THROWAWAY_SETTINGS : {}), port: String(port) }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   const [command = postgres, ...args] = [...runner.prefix, postgres, '-D', dataDir, ...settings];
   const part = new Part({
     name: 'postgres',
