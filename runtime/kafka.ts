@@ -1,0 +1,280 @@
+/**
+ * Kafka, behind ports of our own. The only module that imports the Kafka client.
+ *
+ * - Producing is idempotent with acks = all, one send in flight; a producer that failed is thrown away and made anew,
+ *   because the client does not recover its sequence numbers by itself.
+ * - Reading (`createReader`) only fetches: each record goes to the listener at once, so that fetching and heartbeats go on
+ *   however long the work on a record takes. Order of effects, positions and pauses are runtime/consume.ts.
+ * - Every error is a SyncError; the client's own log goes to ours without payloads.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
+import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
+import { SyncError } from '../schemas/errors.ts';
+import { topicName } from '../schemas/topics.ts';
+import type { Topic } from '../schemas/topics.ts';
+import type { Logger } from './logger.ts';
+import { createPublisher } from './publisher.ts';
+import type { Message, Publisher, PublisherOptions } from './publisher.ts';
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+/** The log of a partition: its first offset, and the one that the next record will get. */
+export interface PartitionRange extends TopicPartition {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+/** The next offset to be read. */
+export interface PartitionOffset extends TopicPartition {
+  readonly next: bigint;
+}
+export interface KafkaRecord {
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Epoch ms, as the producer or the broker set it. */
+  readonly timestamp: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ReaderListener {
+  /** A new assignment. All its partitions are paused until they are sought and resumed. */
+  readonly onAssigned: (partitions: readonly TopicPartition[]) => void;
+  readonly onRecords: (at: TopicPartition, records: readonly KafkaRecord[], highWatermark: bigint) => void;
+  /** The reader is dead and must be replaced. */
+  readonly onCrash: (error: SyncError) => void;
+}
+export interface ReaderOptions extends ReaderListener {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly sessionTimeoutMs: number;
+  /** Longest wait of one fetch (ms); a record ends it at once, a resumed partition waits for it. */
+  readonly maxWaitMs: number;
+}
+export interface Reader {
+  /** Joins the group; rejects with SyncError `kafka_unavailable` when no broker answers. */
+  start(): Promise<void>;
+  pause(at: TopicPartition): void;
+  resume(at: TopicPartition): void;
+  seek(at: TopicPartition, offset: bigint): void;
+  /** Stores offsets in the group; a failure is a SyncError `kafka_unavailable`. */
+  commit(offsets: readonly PartitionOffset[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Kafka {
+  /** Creates the topics that are missing; existing ones are left as they are. */
+  ensureTopics(prefix: string, topics: readonly Topic[]): Promise<void>;
+  deleteTopics(names: readonly string[]): Promise<void>;
+  ranges(topics: readonly string[]): Promise<readonly PartitionRange[]>;
+  /** The offset that the group committed; null when it never did. */
+  committed(groupId: string, at: TopicPartition): Promise<bigint | null>;
+  publisher(bounds?: Omit<PublisherOptions, 'send'>): Publisher;
+  /** Makes a reader that reads nothing before its `start`. */
+  createReader(options: ReaderOptions): Reader;
+  /** Rejects with SyncError `kafka_unavailable` when no broker answers; for readiness. */
+  check(): Promise<void>;
+  /** Closes what was opened here: publishers are drained, readers must have been closed before. */
+  close(): Promise<void>;
+}
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly logger: Logger;
+  readonly connectionTimeoutMs?: number;
+}
+
+/** Records larger than this are refused by the broker. */
+const MAX_MESSAGE_BYTES = 4_194_304;
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Without delay: small requests must not wait for the acknowledgement of the ones before. */
+function connectSocket({ host, port, ssl, onConnect }: ISocketFactoryArgs): net.Socket {
+  const servername = net.isIP(host) ? {} : { servername: host };
+  const socket = ssl ? tls.connect({ host, port, ...servername, ...ssl }, onConnect) : net.connect({ host, port }, onConnect);
+  socket.setKeepAlive(true, 60_000);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+/** The client's own lines: known facts only, its `info` is our `debug`. */
+function logCreator(logger: Logger): () => (entry: LogEntry) => void {
+  return () => ({ level, namespace, log }) => {
+    const { message, groupId, topic, partition, broker, retryCount, retryTime, error } = log;
+    const facts = { part: `kafka/${namespace}`, groupId, topic, partition, broker, retryCount, retryTime, reason: typeof error === 'string' ? error : undefined };
+    logger[level === logLevel.ERROR ? 'warn' : 'debug'](facts, message);
+  };
+}
+
+function kafkaError(error: unknown, operation: string): SyncError {
+  if (error instanceof SyncError) return error;
+  const type = typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : undefined;
+  if (type === 'MESSAGE_TOO_LARGE') return new SyncError('record_invalid', `${operation}: a record exceeds ${MAX_MESSAGE_BYTES} bytes`, { operation });
+  const what = type ?? (error instanceof Error ? error.name : 'unknown error');
+  return new SyncError('kafka_unavailable', `${operation}: ${what}`, { operation, cause: error });
+}
+
+async function mapped<T>(operation: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw kafkaError(error, operation);
+  }
+}
+
+/** The client can hang while it leaves a group whose broker is gone. */
+async function withinCloseTimeout(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, CLOSE_TIMEOUT_MS); });
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+function groupByTopic(messages: readonly Message[]) {
+  const byTopic = Map.groupBy(messages, (message) => message.topic);
+  return [...byTopic].map(([topic, list]) => ({
+    topic,
+    messages: list.map(({ key, value, headers, partition }) => ({
+      key, value, ...(headers ? { headers: { ...headers } } : {}), ...(partition === undefined ? {} : { partition }),
+    })),
+  }));
+}
+
+/** A producer that is replaced after every failed send. */
+function openProducer(client: KafkaClient) {
+  let current: Promise<Producer> | undefined;
+  async function connect(): Promise<Producer> {
+    const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner });
+    await producer.connect();
+    return producer;
+  }
+  async function discard(): Promise<void> {
+    const failed = current;
+    current = undefined;
+    await withinCloseTimeout((async () => (await failed)?.disconnect())());
+  }
+  async function send(messages: readonly Message[]): Promise<void> {
+    try {
+      current ??= connect();
+      await (await current).sendBatch({ acks: -1, topicMessages: groupByTopic(messages) });
+    } catch (error) {
+      void discard();
+      throw kafkaError(error, 'publish');
+    }
+  }
+  return { send, close: discard };
+}
+
+function toRecords(payload: EachBatchPayload): KafkaRecord[] {
+  return payload.batch.messages.map(({ offset, key, value, timestamp, headers }) => ({
+    offset: BigInt(offset), key, value, timestamp: Number(timestamp),
+    headers: headers ? Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, String(header)])) : {},
+  }));
+}
+
+function listen(consumer: Consumer, options: ReaderOptions): void {
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, list]) => list.map((partition) => ({ topic, partition })));
+    consumer.pause(partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] })));
+    options.onAssigned(partitions);
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => options.onCrash(kafkaError(payload.error, 'consume')));
+}
+
+function createReader(client: KafkaClient, options: ReaderOptions): Reader {
+  const consumer = client.consumer({
+    groupId: options.groupId, sessionTimeout: options.sessionTimeoutMs, rebalanceTimeout: options.sessionTimeoutMs, heartbeatInterval: 1_000,
+    maxWaitTimeInMs: options.maxWaitMs, minBytes: 1, allowAutoTopicCreation: false, retry: { restartOnFailure: () => Promise.resolve(false) },
+  });
+  listen(consumer, options);
+  function onBatch(payload: EachBatchPayload): Promise<void> {
+    const { topic, partition, messages, highWatermark } = payload.batch;
+    const last = messages.at(-1);
+    if (!last || payload.isStale() || !payload.isRunning()) return Promise.resolve();
+    options.onRecords({ topic, partition }, toRecords(payload), BigInt(highWatermark));
+    payload.resolveOffset(last.offset);
+    return Promise.resolve();
+  }
+  async function start(): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: onBatch });
+  }
+  return {
+    start: () => mapped(`consume ${options.topics.join(', ')}`, start()),
+    pause: ({ topic, partition }) => consumer.pause([{ topic, partitions: [partition] }]),
+    resume: ({ topic, partition }) => consumer.resume([{ topic, partitions: [partition] }]),
+    seek: ({ topic, partition }, offset) => consumer.seek({ topic, partition, offset: offset.toString() }),
+    commit: (offsets) => mapped('commit', consumer.commitOffsets(offsets.map(({ topic, partition, next }) => ({ topic, partition, offset: next.toString() })))),
+    close: () => withinCloseTimeout(consumer.disconnect()),
+  };
+}
+
+async function ensureTopics(admin: Admin, prefix: string, topics: readonly Topic[]): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const missing = topics.map((topic) => ({ ...topic, name: topicName(prefix, topic.name) })).filter((topic) => !existing.has(topic.name));
+  if (missing.length === 0) return;
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map((topic) => ({
+      topic: topic.name, numPartitions: topic.partitions,
+      configEntries: [
+        { name: 'cleanup.policy', value: topic.cleanup },
+        { name: 'retention.ms', value: String(topic.retentionMs) },
+        { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
+      ],
+    })),
+  });
+}
+
+async function rangesOf(admin: Admin, topics: readonly string[]): Promise<readonly PartitionRange[]> {
+  const perTopic = await Promise.all(topics.map(async (topic) => {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return offsets.map(({ partition, low, high }) => ({ topic, partition, low: BigInt(low), high: BigInt(high) }));
+  }));
+  return perTopic.flat();
+}
+
+async function committedOf(admin: Admin, groupId: string, { topic, partition }: TopicPartition): Promise<bigint | null> {
+  const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const offset = answer?.partitions.find((entry) => entry.partition === partition)?.offset;
+  return offset === undefined || offset === '-1' ? null : BigInt(offset);
+}
+
+/** Connects, or rejects with SyncError `kafka_unavailable` that names the brokers. */
+export async function connectKafka({ brokers, clientId, logger, connectionTimeoutMs = 3_000 }: KafkaOptions): Promise<Kafka> {
+  const common = {
+    clientId, brokers: [...brokers], connectionTimeout: connectionTimeoutMs, requestTimeout: 20_000, socketFactory: connectSocket,
+    logLevel: logLevel.INFO, logCreator: logCreator(logger),
+  };
+  const client = new KafkaClient({ ...common, retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 } });
+  const admin = new KafkaClient({ ...common, retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 } }).admin();
+  try {
+    await admin.connect();
+  } catch (error) {
+    throw new SyncError('kafka_unavailable', `no Kafka broker answers at ${brokers.join(', ')}`, { operation: 'connect', cause: error });
+  }
+  const closers: (() => Promise<void>)[] = [];
+  return {
+    ensureTopics: (prefix, topics) => mapped('create topics', ensureTopics(admin, prefix, topics)),
+    deleteTopics: (names) => mapped('delete topics', admin.deleteTopics({ topics: [...names] })),
+    ranges: (topics) => mapped('read offsets', rangesOf(admin, topics)),
+    committed: (groupId, at) => mapped('read committed offsets', committedOf(admin, groupId, at)),
+    publisher: (bounds = {}) => {
+      const producer = openProducer(client);
+      const publisher = createPublisher({ ...bounds, send: producer.send });
+      closers.push(async () => { await publisher.close(); await producer.close(); });
+      return publisher;
+    },
+    createReader: (options) => createReader(client, options),
+    check: async () => { await mapped('describe cluster', admin.describeCluster()); },
+    close: async () => {
+      await Promise.all(closers.map((close) => close()));
+      await withinCloseTimeout(admin.disconnect());
+    },
+  };
+}
