@@ -55,8 +55,9 @@ describe('changedSince', () => {
     nowMs += 60_000;
     const first = await at.connector.changedSince({ ...next, fromMs: nowMs - 60_000 }, at.options);
     expect(first.more).toBe(true);
-    nowMs += 30_000;
+    nowMs += 1_000;
     at.sandbox.control.edit(ids[0] ?? '', { firstname: 'behind' });
+    nowMs += 30_000;
     const rest = await poll(first.next);
     expect(rest.ids).not.toContain(ids[0]);
     nowMs += 1_000;
