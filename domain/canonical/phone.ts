@@ -23,7 +23,8 @@ const EASTERN_DIGITS = /[\u0660-\u0669\u06F0-\u06F9]/g;
 const ARABIC_EXTENSION = /\s*(?:تحويلة|تحويله|داخلي)\s*:?\s*/u;
 /** No writing of a number is longer; what is longer is not parsed and not remembered. */
 const LONGEST = 64;
-const REMEMBERED = 20_000;
+/** About 7 MB when full. Up to half as many distinct writings are parsed only once. */
+const REMEMBERED = 65_536;
 
 export interface PhoneOptions {
   /** Region of numbers without a country code, ISO 3166-1 alpha-2; without it such numbers are invalid. */
