@@ -30,5 +30,5 @@ clean:
 
 node_modules/.package-lock.json: package-lock.json
 	@node -e 'if (process.versions.node.split(".")[0] < 20) { console.error("Node 20 or newer is needed; this is " + process.version); process.exit(1) }'
-	npm ci --no-fund --no-audit --loglevel=error
+	npm ci --include=dev --no-fund --no-audit --loglevel=error
 	@touch $@
