@@ -40,12 +40,14 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const settled = settleReads(proved, image, fold.outcome, now);
+  if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);
   return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
 }
 
 /** A by-id read begun when it was due or later settles it; an image of unproven order makes one due. A folded image means that the record is there. */
 function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, now: number): LinkState {
+  if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
   const { readDue: before, gone, ...rest } = state;
   const readDue = { ...before };
   const due = readDue[image.side];

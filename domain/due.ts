@@ -16,8 +16,8 @@ export const CLOSING_MARGIN_MS = 1_000;
 export function dueOf(link: Link, now: number): Due | null {
   const { state } = link;
   const outstanding = state.attempts.filter((attempt) => attempt.status === 'outstanding');
-  if (outstanding.length > 0) return { at: Math.max(...outstanding.map((attempt) => attempt.deadline)) + CLOSING_MARGIN_MS, kind: 'write' };
   const notBefore = state.retry?.at ?? 0;
+  if (outstanding.length > 0) return { at: Math.max(notBefore, ...outstanding.map((attempt) => attempt.deadline + CLOSING_MARGIN_MS)), kind: 'write' };
   const reads = SIDES.flatMap((side) => state.readDue?.[side]?.at ?? []);
   if (reads.length > 0) return { at: Math.max(Math.min(...reads), notBefore), kind: 'write' };
   const isWanted = state.referenceDue !== undefined || Object.values(state.groups).some((group) => group.wanted !== undefined);

@@ -58,7 +58,8 @@ export function proveAttempts(state: LinkState, image: SideImage, folded: boolea
     next = result.state;
     if (result.attempt) attempts.push(result.attempt);
   }
-  return { ...next, attempts };
+  const isSame = attempts.length === state.attempts.length && attempts.every((attempt, index) => attempt === state.attempts[index]);
+  return isSame && next === state ? state : { ...next, attempts };
 }
 
 /**

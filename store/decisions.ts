@@ -45,11 +45,14 @@ function toDecision(row: Row): ContactDecision {
   };
 }
 
+/** Clocks of processes may differ: how far `decided_at` may lie before the mark that it is searched by (ms). */
+const CLOCK_SLACK_MS = 3_600_000;
+
 /** Committed decisions of one source that may not be on the topic yet: after a crash, in the order of their offsets. */
 export async function unrelayedDecisions(pool: Pool, source: string, fromOffset: number, sinceMs: number): Promise<ContactDecision[]> {
   const { rows } = await pool.query<Row>(
     'select * from decisions where source = $1 and source_offset >= $2 and decided_at >= $3 order by source_offset, decision_id',
-    [source, fromOffset, sinceMs],
+    [source, fromOffset, sinceMs - CLOCK_SLACK_MS],
   );
   return rows.map(toDecision);
 }

@@ -1,0 +1,197 @@
+/**
+ * One cycle of delivery: lease due links, read before writing where the system needs it, record the attempts, call,
+ * read back, record the outcomes (design §6).
+ *
+ * Three short transactions, no lock held over a call:
+ *   1. lease, and record the attempts of writes that carry their own condition;
+ *   2. fold the guard reads and record the attempts that they let through;
+ *   3. record outcomes and reads, decide again, release the lease.
+ * A crash between any two leaves an attempt on record (read after its deadline before any write) or a lease that ends.
+ */
+import type { PoolClient } from 'pg';
+import { applyImage } from '../../domain/apply-change.ts';
+import { NO_OWN_TIMES } from '../../domain/context.ts';
+import { decideLink } from '../../domain/decide-link.ts';
+import type { Link } from '../../domain/link.ts';
+import { applyGone, recordImage, repoint } from '../../domain/outcome.ts';
+import { attemptOf, planWork } from '../../domain/plan-work.ts';
+import type { Work } from '../../domain/plan-work.ts';
+import { inTransaction } from '../../runtime/database.ts';
+import type { RecordImage, WriteOp } from '../../schemas/record.ts';
+import type { Lane, Side } from '../../schemas/value.ts';
+import { lockByKey, lockDue } from '../../store/leases.ts';
+import { saveLinks } from '../../store/links.ts';
+import type { LinkWrite, StoredLink } from '../../store/links.ts';
+import type { KnownIntegration } from '../../store/integration-book.ts';
+import { lookUpAll, readAll, writeAll } from './calls.ts';
+import type { Read, ReadOutcome } from './calls.ts';
+import type { DeliverDeps } from './deps.ts';
+import { recordResults } from './record.ts';
+import type { Result } from './record.ts';
+
+type Doing = Extract<Work, { kind: 'write' | 'create' }>;
+
+interface Item {
+  readonly stored: StoredLink;
+  readonly work: Exclude<Work, { kind: 'none' }>;
+}
+
+/** Works on what is due now; resolves with how many links were leased. */
+export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Promise<number> {
+  const leaseId = deps.newId();
+  const items = await lease(deps, known, leaseId);
+  if (items.length === 0) return 0;
+  const lane = items[0]?.stored.lane ?? 'live';
+  const guarded = items.filter(({ work }) => needsGuard(known, work));
+  const direct = items.filter(({ work }) => !needsGuard(known, work));
+  await Promise.all([
+    workGuarded(deps, known, leaseId, guarded, lane),
+    workDirect(deps, known, leaseId, direct, lane),
+  ]);
+  return items.length;
+}
+
+/** A blind overwrite must be preceded by a read: values are written, and the system has no conditional write. */
+function needsGuard(known: KnownIntegration, work: Work): boolean {
+  return work.kind === 'write' && known.integration.guard !== 'none' && Object.keys(work.groups).length > 0
+    && !known.context.capabilities[work.side].conditionalWrites;
+}
+
+async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
+  return inTransaction(deps.pool, async (client) => {
+    const now = deps.clock();
+    const due = await lockDue(client, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: deps.backfill });
+    const items: Item[] = [];
+    const writes: LinkWrite[] = [];
+    for (const stored of due) {
+      const work = planWork(stored.link, known.context, now, deps.newId());
+      if (work.kind === 'none') {
+        writes.push({ link: stored.link, lane: null, lease: 'release' });
+        continue;
+      }
+      const link = isDoing(work) && !needsGuard(known, work) ? withAttempt(stored.link, work, deps, {}) : stored.link;
+      items.push({ stored: { ...stored, link }, work });
+      writes.push(leased(link, leaseId, now + deps.leaseMs));
+    }
+    await saveLinks(client, [], writes, now);
+    return items;
+  });
+}
+
+function isDoing(work: Work): work is Doing {
+  return work.kind === 'write' || work.kind === 'create';
+}
+
+function leased(link: Link, id: string, until: number): LinkWrite {
+  return { link, lane: null, lease: { id, until }, dueAt: until };
+}
+
+/** The attempt stands on record before the call: the echo can arrive before the answer. */
+function withAttempt(link: Link, work: Doing, deps: DeliverDeps, guard: Readonly<Record<string, number>>): Link {
+  const sentAt = deps.clock();
+  const attempt = attemptOf(work, { sentAt, deadline: sentAt + deps.callMs, guard: Object.keys(guard).length > 0 ? guard : null });
+  return { ...link, state: { ...link.state, attempts: [...link.state.attempts, attempt] } };
+}
+
+async function workDirect(deps: DeliverDeps, known: KnownIntegration, leaseId: string, items: readonly Item[], lane: Lane): Promise<void> {
+  if (items.length === 0) return;
+  const results = (await Promise.all((['external', 'bevatel'] as const).map((side) => callSide(deps, known, side, items.filter(({ work }) => work.side === side), lane)))).flat();
+  await recordResults(deps, known, leaseId, results);
+}
+
+async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, items: readonly Item[], lane: Lane): Promise<Result[]> {
+  const caller = deps.caller(known, side);
+  const reads = items.flatMap(({ work }) => (work.kind === 'read' ? [work.id] : []));
+  const lookups = items.flatMap(({ work }) => (work.kind === 'lookup' ? [work.reference] : []));
+  const operations = items.flatMap(({ work, stored }): WriteOp[] => (isDoing(work) ? [deps.completed(known, side, stored.link, work.op)] : []));
+  const [readBy, foundBy, wroteBy] = await Promise.all([
+    readAll(caller, reads, caller.connector.capabilities.history, lane),
+    lookUpAll(caller, lookups, lane),
+    writeAll(caller, operations, lane),
+  ]);
+  return items.map(({ stored, work }): Result => {
+    const key = stored.link;
+    if (work.kind === 'read') return { kind: 'read', key, side, outcome: readBy.get(work.id) as ReadOutcome };
+    if (work.kind === 'lookup') return { kind: 'lookup', key, side, attemptId: work.attempt.id, found: foundBy.get(work.reference) ?? null };
+    return { kind: 'written', key, side, outcome: wroteBy.get(work.op.attemptId) ?? { attemptId: work.op.attemptId, kind: 'unknown', error: deps.noAnswer() } };
+  });
+}
+
+async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: string, items: readonly Item[], lane: Lane): Promise<void> {
+  if (items.length === 0) return;
+  const side: Side = 'external';
+  const caller = deps.caller(known, side);
+  const histories = caller.connector.capabilities.history;
+  const idOf = ({ work }: Item): string => (work.kind === 'write' ? work.op.id : '');
+  const reads = await readAll(caller, items.map(idOf), histories, lane);
+  const failed = items.filter((item) => 'error' in (reads.get(idOf(item)) as ReadOutcome));
+  const passed = await recordGuards(deps, known, leaseId, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
+  const wroteBy = await writeAll(caller, passed.map(({ link, work }) => deps.completed(known, side, link, work.op)), lane);
+  const applied = passed.filter(({ work }) => wroteBy.get(work.op.attemptId)?.kind === 'applied');
+  const readBacks = histories ? await readAll(caller, applied.map(({ link }) => link.externalId ?? ''), true, lane) : new Map<string, ReadOutcome>();
+  await recordResults(deps, known, leaseId, [
+    ...failed.map((item): Result => ({ kind: 'read', key: item.stored.link, side, outcome: reads.get(idOf(item)) as ReadOutcome })),
+    ...passed.map(({ link, work }): Result => {
+      const readBack = readBacks.get(link.externalId ?? '');
+      return {
+        kind: 'written', key: link, side,
+        outcome: wroteBy.get(work.op.attemptId) ?? { attemptId: work.op.attemptId, kind: 'unknown', error: deps.noAnswer() },
+        ...(readBack && 'result' in readBack && readBack.result.kind === 'found' ? { readBack: { record: readBack.result.record, from: readBack.from, to: readBack.to } } : {}),
+      };
+    }),
+  ]);
+}
+
+interface Passed {
+  readonly link: Link;
+  readonly work: Extract<Work, { kind: 'write' }>;
+}
+
+/** Folds the guard reads; what is still wanted gets its attempt, everything else is released with what was learnt. */
+async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
+  if (guards.length === 0) return [];
+  return inTransaction(deps.pool, async (client: PoolClient) => {
+    const locked = await lockByKey(client, guards.map(({ item }) => item.stored.link));
+    const byLink = new Map(guards.map((guard) => [guard.item.stored.link.linkId, guard]));
+    const now = deps.clock();
+    const passed: Passed[] = [];
+    const writes: LinkWrite[] = [];
+    for (const stored of locked) {
+      const guard = byLink.get(stored.link.linkId);
+      if (!guard || stored.leaseId !== leaseId) continue;
+      const folded = foldRead(stored.link, 'external', guard.read, known, now);
+      const work = planWork(folded, known.context, now, deps.newId());
+      if (work.kind !== 'write' || work.side !== 'external' || folded.externalId === null) {
+        writes.push({ link: folded, lane: null, lease: 'release' });
+        continue;
+      }
+      const link = withAttempt(folded, work, deps, newestEntries(guard.read));
+      passed.push({ link, work });
+      writes.push(leased(link, leaseId, now + deps.leaseMs));
+    }
+    await saveLinks(client, [], writes, now);
+    return passed;
+  });
+}
+
+/** What a by-id read shows, folded and decided. */
+export function foldRead(link: Link, side: Side, read: Read, known: KnownIntegration, now: number): Link {
+  const { result } = read;
+  switch (result.kind) {
+    case 'found': return applyImage(link, recordImage(result.record, side, known.integrationId, { from: read.from, to: read.to, readById: true }), known.context, NO_OWN_TIMES, now).link;
+    case 'merged': return decideLink(repoint(link, side, result.mergedInto, now), known.context, now).link;
+    case 'gone': return decideLink(applyGone(link, side, result.how, now), known.context, now).link;
+    default: return result satisfies never;
+  }
+}
+
+/** Where each field's history stood at the guard read; what is newer was written after it. */
+function newestEntries(read: Read): Readonly<Record<string, number>> {
+  if (read.result.kind !== 'found') return {};
+  const { record } = read.result;
+  return Object.fromEntries(Object.keys(record.values).map((field) => [field, newest(record, field)]));
+}
+
+function newest(record: RecordImage, field: string): number {
+  return record.histories[field]?.[0]?.at ?? 0;
+}

@@ -1,0 +1,156 @@
+/**
+ * Records what came of a cycle: every outcome as the fact that it is, fenced by the attempt's id (design §6).
+ *
+ * A record that another link holds already is settled here: a one-sided link of it is absorbed, a pair is a possible
+ * duplicate for an operator (I4).
+ */
+import type { PoolClient } from 'pg';
+import { decideLink } from '../../domain/decide-link.ts';
+import { idOn } from '../../domain/link.ts';
+import type { Attempt, Link } from '../../domain/link.ts';
+import { applyOutcome, createNotFound } from '../../domain/outcome.ts';
+import type { OutcomeFacts } from '../../domain/outcome.ts';
+import { inTransaction } from '../../runtime/database.ts';
+import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
+import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
+import { isSyncError } from '../../schemas/errors.ts';
+import type { SyncError } from '../../schemas/errors.ts';
+import { SIDES } from '../../schemas/value.ts';
+import type { Side } from '../../schemas/value.ts';
+import { insertDecisions } from '../../store/decisions.ts';
+import type { DecisionWrite } from '../../store/decisions.ts';
+import type { KnownIntegration } from '../../store/integration-book.ts';
+import { lockByKey } from '../../store/leases.ts';
+import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
+import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
+import { replaceMatchKeys } from '../../store/match-keys.ts';
+import type { ReadOutcome } from './calls.ts';
+import { foldRead } from './cycle.ts';
+import type { DeliverDeps } from './deps.ts';
+
+export type Result = { readonly key: LinkKey; readonly side: Side } & (
+  | { readonly kind: 'written'; readonly outcome: WriteOutcome; readonly readBack?: NonNullable<OutcomeFacts['readBack']> }
+  | { readonly kind: 'read'; readonly outcome: ReadOutcome }
+  | { readonly kind: 'lookup'; readonly attemptId: string; readonly found: RecordImage | null | SyncError }
+);
+
+export async function recordResults(deps: DeliverDeps, known: KnownIntegration, leaseId: string, results: readonly Result[]): Promise<void> {
+  if (results.length === 0) return;
+  const written = await inTransaction(deps.pool, (client) => record(client, deps, known, leaseId, results));
+  for (const side of SIDES) {
+    const links = written.filter((one) => one.side === side).map((one) => one.link);
+    if (links.length > 0) deps.onWritten(known, side, links);
+  }
+  for (const { side, attempt, link } of written) deps.metrics.written(known.integrationId, side, lagOf(attempt, link, deps.clock()));
+}
+
+interface Written {
+  readonly side: Side;
+  readonly attempt: Attempt;
+  readonly link: Link;
+}
+
+async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegration, leaseId: string, results: readonly Result[]): Promise<Written[]> {
+  const byLink = new Map(results.map((result) => [result.key.linkId, result]));
+  const locked = await lockByKey(client, results.map(({ key }) => key));
+  const now = deps.clock();
+  const facts: OutcomeFacts = { now, jitter: deps.random() };
+  const writes: { stored: StoredLink; link: Link; result: Result }[] = [];
+  for (const stored of locked) {
+    const result = byLink.get(stored.link.linkId);
+    if (result) writes.push({ stored, link: applyResult(stored.link, result, known, facts), result });
+  }
+  const settled = await settleIdentities(client, known, writes);
+  const decided = settled.map(({ stored, link, result }) => ({ stored, result, ...decideLink(link, known.context, now) }));
+  await saveLinks(client, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
+  await insertDecisions(client, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
+  return decided.flatMap(({ stored, link, result }): Written[] => {
+    const attempt = appliedAttempt(stored.link, result);
+    return attempt ? [{ side: result.side, attempt, link }] : [];
+  });
+}
+
+function applyResult(link: Link, result: Result, known: KnownIntegration, facts: OutcomeFacts): Link {
+  const { side } = result;
+  switch (result.kind) {
+    case 'written': return applyOutcome(link, side, result.outcome, known.context, { ...facts, ...(result.readBack ? { readBack: result.readBack } : {}) });
+    case 'read': return 'error' in result.outcome ? applyOutcome(link, side, { attemptId: '', kind: 'failed', error: result.outcome.error }, known.context, facts) : foldRead(link, side, result.outcome, known, facts.now);
+    case 'lookup': return applyLookup(link, result, known, facts);
+    default: return result satisfies never;
+  }
+}
+
+function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, known: KnownIntegration, facts: OutcomeFacts): Link {
+  const { attemptId, found, side } = result;
+  if (isSyncError(found)) return applyOutcome(link, side, { attemptId: '', kind: 'failed', error: found }, known.context, facts);
+  if (found === null) return createNotFound(link, attemptId);
+  return applyOutcome(link, side, { attemptId, kind: 'applied', record: found }, known.context, facts);
+}
+
+/** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
+async function settleIdentities(client: PoolClient, known: KnownIntegration, writes: readonly { stored: StoredLink; link: Link; result: Result }[]): Promise<readonly { stored: StoredLink; link: Link; result: Result }[]> {
+  const taken = writes.flatMap((write) => SIDES.flatMap((side) => {
+    const id = idOn(write.link, side);
+    return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
+  }));
+  if (taken.length === 0) return writes;
+  await replaceMatchKeys(client, taken.map(({ write }) => write.link), []);
+  const holders = await lockLinks(client, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
+  const replaced = new Map<string, Link>();
+  const absorbed: Link[] = [];
+  for (const { write, side, id } of taken) {
+    const holder = holders.find(({ link }) => link.integrationId === known.integrationId && idOn(link, side) === id && link.linkId !== write.link.linkId)?.link;
+    if (!holder) continue;
+    const isOneSided = holder.bevatelId === null || holder.externalId === null;
+    if (isOneSided) absorbed.push(holder);
+    replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link));
+  }
+  await deleteLinks(client, absorbed);
+  await replaceMatchKeys(client, absorbed, []);
+  return writes.map((write) => ({ ...write, link: replaced.get(write.link.linkId) ?? write.link }));
+}
+
+/** What was seen of the record under its one-sided link is older than our own answer; only an unread record takes it over. */
+function absorb(link: Link, holder: Link, side: Side): Link {
+  const seen = link.state.seen[side] ?? holder.state.seen[side];
+  return seen ? { ...link, state: { ...link.state, seen: { ...link.state.seen, [side]: seen } } } : link;
+}
+
+function asDuplicate(before: Link, holder: Link, after: Link): Link {
+  const { create: _create, ...state } = after.state;
+  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: 0, candidates: [holder.linkId] } } };
+}
+
+function appliedAttempt(before: Link, result: Result): Attempt | null {
+  const attemptId = result.kind === 'written' && result.outcome.kind === 'applied' ? result.outcome.attemptId : null;
+  return before.state.attempts.find((attempt) => attempt.id === attemptId) ?? null;
+}
+
+/** From the source's edit to the answer; where its system gave no time, from the read that first showed it. */
+function lagOf(attempt: Attempt, link: Link, now: number): number | null {
+  const times = Object.values(attempt.groups).map((group) => group.time.to).filter((at) => at !== null);
+  if (times.length > 0) return Math.max(0, now - Math.max(...times));
+  const source = link.state.seen[attempt.side === 'bevatel' ? 'external' : 'bevatel'];
+  return source ? Math.max(0, now - source.observedFrom) : null;
+}
+
+function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
+  const attempt = appliedAttempt(before, result);
+  const written: GroupVerdict[] = Object.entries(attempt?.groups ?? {}).map(([group, one]) => ({ group, verdict: 'converged', rule: 'written', writeTo: result.side, write: one.sent }));
+  const all = [...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
+  if (all.length === 0 && !attempt) return [];
+  return [{
+    source: null,
+    decision: {
+      decisionId, tenantId: after.tenantId, integrationId: after.integrationId, linkId: after.linkId, bevatelId: after.bevatelId, externalId: after.externalId,
+      causeId: attempt?.id ?? result.key.linkId, cause: result.kind === 'written' ? 'answer' : 'deadline', side: result.side,
+      verdict: verdictOf(attempt, groups), groups: all, decidedAt: now,
+    },
+  }];
+}
+
+function verdictOf(attempt: Attempt | null, groups: readonly GroupVerdict[]): Verdict {
+  if (attempt?.kind === 'create') return 'created';
+  if (attempt) return 'converged';
+  return groups[0]?.verdict ?? 'unchanged';
+}

@@ -1,0 +1,138 @@
+/**
+ * One batch, one transaction, one order of effects (I7):
+ * decode → [position from → to, identities locked if records are new, links locked, decided, written] → decisions published.
+ *
+ * Outcomes are named, never thrown: the consumer loop knows what to do with each.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { matchIdentityBuckets, matchKeys } from '../../domain/match.ts';
+import type { Codec } from '../../runtime/codec.ts';
+import { inTransaction } from '../../runtime/database.ts';
+import type { KafkaRecord } from '../../runtime/kafka.ts';
+import type { ContactChange } from '../../schemas/change.ts';
+import type { ContactDecision } from '../../schemas/decision.ts';
+import { otherSide } from '../../schemas/value.ts';
+import type { Lane } from '../../schemas/value.ts';
+import { insertDecisions } from '../../store/decisions.ts';
+import { lockLinks, saveLinks } from '../../store/links.ts';
+import type { RecordRef } from '../../store/links.ts';
+import { markListings } from '../../store/listing-marks.ts';
+import { findByMatchKeys, lockIdentities, replaceMatchKeys } from '../../store/match-keys.ts';
+import { movePosition } from '../../store/positions.ts';
+import type { PositionKey } from '../../store/positions.ts';
+import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
+import type { Quarantined } from '../../store/quarantine.ts';
+import { decideBatch } from './decide-batch.ts';
+import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
+import { Workspace } from './workspace.ts';
+
+export interface BatchDeps {
+  readonly pool: Pool;
+  readonly codec: Codec<ContactChange>;
+  readonly spokes: Spokes;
+  readonly clock: () => number;
+  readonly newId: () => string;
+}
+
+export interface Batch {
+  readonly key: PositionKey;
+  readonly lane: Lane;
+  readonly from: number;
+  readonly to: number;
+  readonly records: readonly KafkaRecord[];
+  readonly relayed: { readonly offset: number; readonly at: number };
+}
+
+export type BatchOutcome =
+  | { readonly kind: 'COMMITTED'; readonly decisions: readonly ContactDecision[]; readonly due: ReadonlyMap<string, { tenantId: string; integrationId: string }>; readonly quarantined: number; readonly decidedAt: number }
+  | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
+
+/** Throws SyncError `registry_unavailable` or a database error; both mean "again later", with nothing done. */
+export async function processBatch(deps: BatchDeps, batch: Batch): Promise<BatchOutcome> {
+  const decoded = await deps.codec.decodeAll(batch.records.map((record) => record.value));
+  const changes: { change: ContactChange; offset: number }[] = [];
+  const dead: Quarantined[] = [];
+  decoded.forEach((one, index) => {
+    const record = batch.records[index] as KafkaRecord;
+    if (one.ok) changes.push({ change: one.value, offset: Number(record.offset) });
+    else dead.push(deadLetter(deps, batch, record, null, null, one.error.code, null));
+  });
+  const attempt = (isMatching: boolean): Promise<BatchOutcome> => inTransaction(deps.pool, (client) => commitBatch(client, deps, batch, changes, dead, isMatching));
+  try {
+    return await attempt(batch.lane === 'backfill');
+  } catch (error) {
+    if (error instanceof NeedsMatching) return attempt(true);
+    throw error;
+  }
+}
+
+/** Ends the transaction without effects: new records are in the batch, and identities must be locked before links. */
+class NeedsMatching extends Error {}
+
+async function commitBatch(client: PoolClient, deps: BatchDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
+  if (await movePosition(client, batch.key, batch.from, batch.to, batch.relayed) === 'ANOTHER_CONSUMER_WENT_ON') return { kind: 'ANOTHER_CONSUMER_WENT_ON' };
+  const now = deps.clock();
+  const workspace = await openWorkspace(client, deps, changes, isMatching);
+  if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
+  const result = decideBatch(workspace, { changes, spokes: deps.spokes, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
+  const { inserted, updated } = workspace.writes();
+  const keyChanges = workspace.keyChanges();
+  await saveLinks(client, inserted, updated, now);
+  await replaceMatchKeys(client, keyChanges.links, keyChanges.rows);
+  await insertDecisions(client, result.decisions);
+  const invalid = quarantined(deps, batch, result);
+  await insertDeadLetters(client, [...dead, ...invalid]);
+  await supersedeValid(client, changes, result);
+  await markListings(client, changes.map(({ change }) => change).filter((change) => change.kind === 'listingEnded'), batch.key.partition, now);
+  const due = new Map([...inserted, ...updated].map(({ link }) => [`${link.tenantId}|${link.integrationId}`, { tenantId: link.tenantId, integrationId: link.integrationId }]));
+  return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
+}
+
+async function openWorkspace(client: PoolClient, deps: BatchDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
+  const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.spokes, isMatching));
+  if (!isMatching) return new Workspace(await lockLinks(client, records), []);
+  const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.spokes(change).flatMap((spoke) =>
+    matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
+  await lockIdentities(client, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
+  const found = await findByMatchKeys(client, keys);
+  return new Workspace(await lockLinks(client, records, found), found);
+}
+
+/** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */
+function recordsOf(change: ContactChange, spokes: Spokes, isMatching: boolean): RecordRef[] {
+  const own = (recordId: string): RecordRef => ({ tenantId: change.tenantId, integrationId: change.integrationId, side: change.side, recordId });
+  const records = [own(change.recordId)];
+  if (change.mergedInto !== null) records.push(own(change.mergedInto));
+  if (!isMatching) return records;
+  const partners = spokes(change).flatMap(({ integration }): RecordRef[] => {
+    const partnerId = change.references[change.side === 'bevatel' ? integration.integration : 'bevatel'];
+    return partnerId === undefined ? [] : [{ tenantId: change.tenantId, integrationId: integration.integration, side: otherSide(change.side), recordId: partnerId }];
+  });
+  return [...records, ...change.mergedIds.map(own), ...partners];
+}
+
+function hasNewRecords(workspace: Workspace, deps: BatchDeps, changes: BatchInput['changes']): boolean {
+  return changes.some(({ change }) => change.kind === 'image' && deps.spokes(change).some(({ integration }) => !workspace.find(change.tenantId, integration.integration, change.side, change.recordId)));
+}
+
+function quarantined(deps: BatchDeps, batch: Batch, result: BatchResult): Quarantined[] {
+  const records = new Map(batch.records.map((record) => [Number(record.offset), record]));
+  return result.invalid.map(({ offset, change, integrationId, reason }) => deadLetter(deps, batch, records.get(offset) as KafkaRecord, change, integrationId, 'value_invalid', reason));
+}
+
+/** Its id comes from where it stood, so that a batch done again does not double it (I7). */
+function deadLetter(deps: BatchDeps, batch: Batch, record: KafkaRecord, change: ContactChange | null, integrationId: string | null, code: string, detail: string | null): Quarantined {
+  const { topic, partition } = batch.key;
+  return {
+    deadLetterId: [topic, partition, record.offset, ...(integrationId === null ? [] : [integrationId])].join(':'),
+    tenantId: change?.tenantId ?? null, integrationId, side: change?.side ?? null, recordId: change?.recordId ?? null,
+    code, detail, stage: 'reconcile', topic, partition, offset: String(record.offset),
+    key: record.key, bytes: record.value ?? Buffer.alloc(0), deadAt: deps.clock(),
+  };
+}
+
+async function supersedeValid(client: PoolClient, changes: BatchInput['changes'], result: BatchResult): Promise<void> {
+  const invalid = new Set(result.invalid.map(({ offset }) => offset));
+  const valid = changes.filter(({ change, offset }) => change.kind === 'image' && !invalid.has(offset));
+  if (valid.length > 0) await supersede(client, valid.map(({ change }) => change));
+}

@@ -1,0 +1,139 @@
+/** Decides the changes of one batch, in their order, for every link of each record (hub and spoke). No I/O. */
+import { applyChange } from '../../domain/apply-change.ts';
+import { sameOn } from '../../domain/compare.ts';
+import type { LinkContext, OwnTimes } from '../../domain/context.ts';
+import { NO_OWN_TIMES } from '../../domain/context.ts';
+import { pick } from '../../domain/link.ts';
+import type { Link } from '../../domain/link.ts';
+import { matchKeys } from '../../domain/match.ts';
+import type { ContactChange } from '../../schemas/change.ts';
+import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
+import type { Integration } from '../../schemas/integration.ts';
+import type { Lane } from '../../schemas/value.ts';
+import type { DecisionWrite } from '../../store/decisions.ts';
+import { matchRecord } from './match-record.ts';
+import type { Entry, Workspace } from './workspace.ts';
+
+/** An integration as reconcile knows it. */
+export interface Spoke {
+  readonly integration: Integration;
+  readonly context: LinkContext;
+}
+
+/** The integrations that a change concerns: its own, or all of its tenant. */
+export type Spokes = (change: ContactChange) => readonly Spoke[];
+
+export interface BatchInput {
+  readonly changes: readonly { readonly change: ContactChange; readonly offset: number }[];
+  readonly spokes: Spokes;
+  readonly source: string;
+  readonly lane: Lane;
+  readonly now: number;
+  readonly newId: () => string;
+}
+
+export interface BatchResult {
+  readonly decisions: readonly DecisionWrite[];
+  /** Changes that break a type rule whose answer is quarantine, with the rule. */
+  readonly invalid: readonly { readonly offset: number; readonly change: ContactChange; readonly integrationId: string; readonly reason: string }[];
+}
+
+export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
+  const decisions: DecisionWrite[] = [];
+  const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
+  for (const { change, offset } of input.changes) {
+    if (change.kind === 'listingEnded') continue;
+    for (const spoke of input.spokes(change)) {
+      const integrationId = spoke.integration.integration;
+      const entry = workspace.find(change.tenantId, integrationId, change.side, change.recordId);
+      const reason = change.kind === 'image' ? invalidReason(change, spoke.context, entry?.link) : null;
+      if (reason !== null) {
+        invalid.push({ offset, change, integrationId, reason });
+        continue;
+      }
+      const decided = decideOne(workspace, spoke, change, entry, input);
+      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
+    }
+  }
+  return { decisions, invalid };
+}
+
+interface Decided {
+  readonly link: Link;
+  readonly verdict: Verdict;
+  readonly groups: readonly GroupVerdict[];
+}
+
+function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
+  const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
+  if (!entry) return null;
+  const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
+  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, change, spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
+  workspace.change(entry, applied.link, input.lane, input.now);
+  if (isOneSided(applied.link) && change.kind === 'image' && known) workspace.setKeys(entry, matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image));
+  return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+}
+
+function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
+  return matchRecord(workspace, {
+    tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
+    keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),
+    lane: input.lane, now: input.now, newId: input.newId,
+  });
+}
+
+function isOneSided(link: Link): boolean {
+  return link.bevatelId === null || link.externalId === null;
+}
+
+/** Merged into a record that has a link of its own: two Bevatel contacts are one person there, which an operator decides. */
+function mergedIntoLinked(link: Link, change: ContactChange, survivor: Link, now: number): Decided {
+  const state: Link['state'] = {
+    ...link.state,
+    gone: { ...link.state.gone, [change.side]: { how: 'merged', at: now } },
+    hold: { kind: 'possible_duplicate', since: now, candidates: [survivor.linkId] },
+  };
+  return { link: { ...link, state }, verdict: 'gone', groups: [] };
+}
+
+/** The first type rule that the image breaks where the answer is quarantine; values seen before passed already. */
+function invalidReason(change: ContactChange, context: LinkContext, link: Link | undefined): string | null {
+  const seen = link?.state.seen[change.side];
+  for (const rule of context.mapping.lenses) {
+    if (rule.invalid !== 'quarantine') continue;
+    const values = pick(change.image, rule.lens.fields[change.side]);
+    if (!values || (seen && values.every((value, index) => seen.values[rule.lens.fields[change.side][index] ?? ''] === value))) continue;
+    const canonical = rule.lens.canonical(change.side, values);
+    if (!canonical.ok) return `${canonical.field}:${canonical.reason}`;
+  }
+  return null;
+}
+
+/** Times of values that a sibling link wrote into the shared Bevatel contact, whichever copy arrives first (trace 5). */
+function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
+  const siblings = workspace.siblings(link);
+  if (siblings.length === 0) return NO_OWN_TIMES;
+  return (side, field, value) => {
+    if (side !== 'bevatel') return null;
+    const lens = spoke.context.mapping.lenses.find((one) => one.lens.fields.bevatel.includes(field))?.lens;
+    for (const { link: sibling } of siblings) {
+      for (const attempt of sibling.state.attempts) {
+        for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {
+          if (lens && lens.fields.bevatel.length === 1 && written.sent.length === 1 && sameOn(lens, 'bevatel', written.sent, [value])) return written.time;
+        }
+      }
+      const seen = sibling.state.seen.bevatel;
+      const time = seen?.times[field];
+      if (time?.applied !== undefined && seen?.values[field] === value) return time;
+    }
+    return null;
+  };
+}
+
+function decisionOf(decided: Decided, change: ContactChange, decisionId: string, now: number): DecisionWrite['decision'] {
+  const { link } = decided;
+  return {
+    decisionId, tenantId: link.tenantId, integrationId: link.integrationId, linkId: link.linkId, bevatelId: link.bevatelId, externalId: link.externalId,
+    causeId: change.changeId, cause: 'change', side: change.side, verdict: decided.verdict, groups: decided.groups, decidedAt: now,
+  };
+}

@@ -1,0 +1,53 @@
+/** Reconcile: three lanes of changes in, decisions out (design §5). Never calls a system. */
+import type { Consumption } from '../../runtime/consume.ts';
+import type { Deps, Role } from '../../runtime/deps.ts';
+import { describeError } from '../../runtime/logger.ts';
+import { sleep } from '../../runtime/sleep.ts';
+import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
+import type { ContactChange } from '../../schemas/change.ts';
+import { LANES } from '../../schemas/value.ts';
+import { IntegrationBook } from '../../store/integration-book.ts';
+import type { Spoke } from './decide-batch.ts';
+import { consumeLane } from './lane-consumer.ts';
+import { reconcileMetrics } from './metrics.ts';
+import { runSweep } from './sweep.ts';
+
+const REFRESH_MS = 1_000;
+const MAX_BATCH = 1_000;
+
+export async function startReconcile(deps: Deps): Promise<Role & { readonly lanes: readonly Consumption[] }> {
+  const stopping = new AbortController();
+  const book = new IntegrationBook(deps.pool);
+  await book.refresh();
+  const publisher = deps.kafka.publisher();
+  const metrics = reconcileMetrics(deps.metrics);
+  const batchDeps = {
+    pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId,
+    spokes: (change: ContactChange): readonly Spoke[] => book.concernedBy(change),
+  };
+  const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
+  const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
+  const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
+  const background = [
+    runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
+    keepFresh(book, deps, stopping.signal),
+  ];
+  let stopped: Promise<void> | undefined;
+  return {
+    url: null,
+    lanes,
+    stop: () => (stopped ??= (async () => {
+      await Promise.all(lanes.map((lane) => lane.stop()));
+      stopping.abort();
+      await Promise.all(background);
+      await publisher.close();
+    })()),
+  };
+}
+
+async function keepFresh(book: IntegrationBook, deps: Deps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(REFRESH_MS, signal);
+    await book.refresh().catch((error: unknown) => deps.logger.warn({ err: describeError(error) }, 'integrations could not be read'));
+  }
+}

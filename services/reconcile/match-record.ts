@@ -1,0 +1,83 @@
+/**
+ * Finds the link of a record that has none yet: by reference, by an absorbed id, by the match rules; else a new link
+ * with one side, which is the reservation for its partner (design §5, Matching; I4).
+ */
+import { chooseMatch } from '../../domain/match.ts';
+import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
+import type { Link, LinkHold } from '../../domain/link.ts';
+import type { ContactChange } from '../../schemas/change.ts';
+import { otherSide } from '../../schemas/value.ts';
+import type { Lane } from '../../schemas/value.ts';
+import type { Entry, Workspace } from './workspace.ts';
+
+export interface Matching {
+  readonly tenantId: string;
+  readonly integrationId: string;
+  readonly change: ContactChange;
+  readonly keys: readonly string[];
+  readonly lane: Lane;
+  readonly now: number;
+  readonly newId: () => string;
+}
+
+export function matchRecord(workspace: Workspace, request: Matching): Entry {
+  return byReference(workspace, request) ?? byAbsorbedId(workspace, request) ?? byKeys(workspace, request);
+}
+
+/** The record names its partner: attach it, unless the partner is paired with another record already. */
+function byReference(workspace: Workspace, request: Matching): Entry | null {
+  const { change, tenantId, integrationId } = request;
+  const other = otherSide(change.side);
+  const partnerId = change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+  const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
+  if (!partner) return null;
+  return idOn(partner.link, change.side) === null ? attach(workspace, partner, request) : reserve(workspace, request, hold('possible_duplicate', [partner.link], request.now));
+}
+
+/** The record is the survivor of a merge: the link of what it absorbed goes with it. */
+function byAbsorbedId(workspace: Workspace, request: Matching): Entry | null {
+  const { change, tenantId, integrationId } = request;
+  for (const id of change.mergedIds) {
+    const entry = workspace.find(tenantId, integrationId, change.side, id);
+    if (!entry) continue;
+    const seen = entry.link.state.seen[change.side];
+    const state = seen ? { ...entry.link.state, seen: { ...entry.link.state.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : entry.link.state;
+    workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
+    return entry;
+  }
+  return null;
+}
+
+function byKeys(workspace: Workspace, request: Matching): Entry {
+  const { change, tenantId, integrationId, keys, now } = request;
+  const candidates = workspace.candidates(tenantId, integrationId, change.side, keys);
+  const choice = chooseMatch(candidates.map((entry) => ({ linkId: entry.link.linkId, keys: entry.matchKeys })), keys);
+  if (choice.kind === 'none') return reserve(workspace, request, null);
+  const chosen = candidates.filter((entry) => (choice.kind === 'one' ? entry.link.linkId === choice.linkId : choice.linkIds.includes(entry.link.linkId)));
+  const [only] = chosen;
+  if (choice.kind === 'several' || !only) return reserve(workspace, request, hold('multi_match', chosen.map((entry) => entry.link), now));
+  const isReserved = only.link.state.attempts.some((attempt) => attempt.kind === 'create');
+  return isReserved ? reserve(workspace, request, hold('possible_duplicate', [only.link], now)) : attach(workspace, only, request);
+}
+
+function attach(workspace: Workspace, entry: Entry, request: Matching): Entry {
+  workspace.change(entry, withId(entry.link, request.change.side, request.change.recordId), request.lane, request.now);
+  workspace.setKeys(entry, []);
+  return entry;
+}
+
+function reserve(workspace: Workspace, request: Matching, held: LinkHold | null): Entry {
+  const { tenantId, integrationId, change } = request;
+  const link: Link = {
+    tenantId, integrationId, linkId: request.newId(),
+    bevatelId: change.side === 'bevatel' ? change.recordId : null,
+    externalId: change.side === 'external' ? change.recordId : null,
+    state: held ? { ...EMPTY_STATE, hold: held } : EMPTY_STATE,
+    erased: false,
+  };
+  return workspace.create(link, held ? [] : request.keys);
+}
+
+function hold(kind: 'multi_match' | 'possible_duplicate', candidates: readonly Link[], now: number): LinkHold {
+  return { kind, since: now, candidates: candidates.map((link) => link.linkId) };
+}
