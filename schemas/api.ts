@@ -1,0 +1,205 @@
+/**
+ * The operator's API: what its endpoints take and answer. The CLI's `--json` prints these very shapes.
+ *
+ * Times are epoch milliseconds. Values are shown to the operator, who may see them; they go into no log (I11).
+ */
+import { z } from 'zod';
+import { zValue } from './contact.ts';
+import { CONFLICTS, VERDICTS } from './decision.ts';
+import { LANES, SIDES } from './value.ts';
+
+const zSide = z.enum(SIDES);
+const zTime = z.int().nonnegative();
+const zCount = z.int().nonnegative();
+const zValues = z.array(zValue);
+
+/** Body of every refusal. `code` is one of schemas/errors.ts. */
+export const zApiError = z.object({
+  code: z.string(),
+  message: z.string(),
+  advice: z.string(),
+  faults: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  /** `state_moved`: what changed since it was shown. */
+  changed: z.array(z.object({ side: zSide, was: zValues.nullable(), now: zValues })).optional(),
+});
+export type ApiError = z.infer<typeof zApiError>;
+
+export const zFilter = z.object({ tenant: z.string().optional(), integration: z.string().optional() });
+
+// ── status ──────────────────────────────────────────────────────────────────
+export const INTEGRATION_STATES = ['connected', 'degraded', 'error', 'paused', 'starting'] as const;
+/** Source change → written on the other side, over the last `windowMs`. */
+const zLag = z.object({ count: zCount, p50Ms: z.number(), p95Ms: z.number(), p99Ms: z.number() });
+const zQueue = z.object({ kind: z.enum(['write', 'create']), lane: z.enum(LANES), due: zCount, waiting: zCount });
+
+export const zIntegrationStatus = z.object({
+  tenant: z.string(),
+  integration: z.string(),
+  system: z.string(),
+  /** Never `connected` before the first success. */
+  state: z.enum(INTEGRATION_STATES),
+  /** Why it is not connected. */
+  reason: z.object({ code: z.string(), message: z.string(), advice: z.string(), at: zTime.nullable() }).nullable(),
+  lastSuccessAt: zTime.nullable(),
+  lag: z.object({ windowMs: zCount, external: zLag.nullable(), bevatel: zLag.nullable() }),
+  /** Age of the longest waiting change; null when nothing waits. */
+  oldestMs: zCount.nullable(),
+  queue: z.array(zQueue),
+  links: z.object({ paired: zCount, oneSided: zCount, erased: zCount }),
+  conflicts: z.object({ links: zCount, holds: zCount }),
+  deadLetters: zCount,
+  listings: z.array(z.object({ side: zSide, state: z.enum(['listing', 'listed', 'stored']), records: zCount, total: zCount.nullable() })),
+  /** Sides on which an edit between guard read and write can be overwritten unnoticed: neither conditional writes nor a history (I2). */
+  blindWindows: z.array(z.object({ side: zSide, reason: z.string() })),
+});
+export type IntegrationStatus = z.infer<typeof zIntegrationStatus>;
+
+export const zConsumerLag = z.object({
+  group: z.string(), topic: z.string(), records: zCount,
+  /** How long the oldest unread record has waited, as far as was watched; null when that is not known. */
+  seconds: z.number().nullable(),
+});
+export const zStatus = z.object({
+  at: zTime,
+  /** False when an integration is degraded or in error, or Kafka does not answer. */
+  ok: z.boolean(),
+  integrations: z.array(zIntegrationStatus),
+  kafka: z.object({ answers: z.boolean(), consumers: z.array(zConsumerLag) }),
+  /** Open ones, those that no integration can be told of included. */
+  deadLetters: z.object({ open: zCount, byCode: z.record(z.string(), zCount) }),
+});
+export type Status = z.infer<typeof zStatus>;
+
+// ── integrations ────────────────────────────────────────────────────────────
+export const zIntegrationSummary = z.object({
+  tenant: z.string(), integration: z.string(), system: z.string(), paused: z.boolean(), appliedAt: zTime,
+  /** When the first listings of both sides were stored; partners are created from then on. */
+  matchedAt: zTime.nullable(),
+});
+export const zIntegrationList = z.object({ integrations: z.array(zIntegrationSummary) });
+export const zIntegrationDetail = zIntegrationSummary.extend({ config: z.record(z.string(), z.unknown()) });
+export const zIntegrationParams = z.object({ tenant: z.string(), integration: z.string() });
+export const zPaused = z.object({ tenant: z.string(), integration: z.string(), paused: z.boolean() });
+
+// ── explain ─────────────────────────────────────────────────────────────────
+const zSideValues = z.object({
+  fields: z.array(z.string()),
+  /** Null while unknown. */
+  values: zValues.nullable(),
+  /** When it was edited there: between these; both null is unknown. */
+  editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable(),
+});
+const zPair = z.object({ bevatel: zValues, external: zValues });
+
+export const zFieldExplanation = z.object({
+  group: z.string(),
+  bevatel: zSideValues,
+  external: zSideValues,
+  /** The pair at the last agreement. */
+  base: zPair.nullable(),
+  wanted: z.object({ side: zSide, values: zValues }).nullable(),
+  held: z.object({ type: z.enum(CONFLICTS), since: zTime, detail: z.string().nullable() }).nullable(),
+  skipped: z.string().nullable(),
+  /** Where the present value came from: the side (null: both had it), and the decision that brought it. */
+  origin: z.object({ side: zSide.nullable(), verdict: z.enum(VERDICTS), rule: z.string(), decidedAt: zTime, editedAt: zTime.nullable(), actor: z.string().nullable() }).nullable(),
+  /** Edits that were overridden by a named verdict, the newest first (I2). */
+  overridden: z.array(z.object({ side: zSide, values: zValues, editedAt: zTime.nullable(), actor: z.string().nullable(), by: zValues, rule: z.string(), decidedAt: zTime })),
+});
+export const zExplanation = z.object({
+  tenant: z.string(), integration: z.string(), linkId: z.string(),
+  bevatelId: z.string().nullable(), externalId: z.string().nullable(),
+  state: z.enum(['paired', 'one_sided', 'gone', 'erased']),
+  hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
+  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
+  retry: z.object({ at: zTime, count: zCount }).nullable(),
+  fields: z.array(zFieldExplanation),
+});
+export type Explanation = z.infer<typeof zExplanation>;
+export const zExplainQuery = zFilter.extend({ contact: z.string().min(1) });
+export const zExplainAnswer = z.object({ links: z.array(zExplanation) });
+
+// ── conflicts ───────────────────────────────────────────────────────────────
+const zConflictSide = z.object({ values: zValues, editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable() });
+export const zConflict = z.object({
+  /** Names the hold and the pair as shown: `<link>/<group>@<tag>`, without the group for a hold on the link as a whole. */
+  id: z.string(),
+  tenant: z.string(), integration: z.string(), linkId: z.string(),
+  bevatelId: z.string().nullable(), externalId: z.string().nullable(),
+  group: z.string().nullable(),
+  type: z.string(),
+  since: zTime,
+  bevatel: zConflictSide.nullable(), external: zConflictSide.nullable(),
+  /** `overwritten_in_flight`: what the external system held before our write came on top. */
+  overwritten: zValues.nullable(),
+  detail: z.string().nullable(),
+  /** `multi_match`, `possible_duplicate`: the other links. */
+  candidates: z.array(z.string()),
+});
+export type Conflict = z.infer<typeof zConflict>;
+export const zConflictQuery = zFilter.extend({ limit: z.coerce.number().int().min(1).max(1_000).default(100), after: z.string().optional() });
+export const zConflictList = z.object({ conflicts: z.array(zConflict), next: z.string().nullable() });
+
+/** Exactly one of `winner` (a held group), `retry` (a hold on the link, dropped) and `linkWith` (two links are one person). */
+export const zResolveBody = z.strictObject({
+  id: z.string().min(1),
+  winner: zSide.optional(),
+  retry: z.literal(true).optional(),
+  linkWith: z.string().optional(),
+}).refine((body) => [body.winner, body.retry, body.linkWith].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, retry and linkWith');
+export type ResolveBody = z.infer<typeof zResolveBody>;
+export const zResolveAnswer = z.object({
+  resolved: z.literal(true), linkId: z.string(), group: z.string().nullable(),
+  /** What is to be written now, and where; null when nothing has to be. */
+  write: z.object({ side: zSide, values: zValues }).nullable(),
+});
+
+// ── dead letters ────────────────────────────────────────────────────────────
+export const zDeadLetter = z.object({
+  id: z.string(), tenant: z.string().nullable(), integration: z.string().nullable(), side: zSide.nullable(), recordId: z.string().nullable(),
+  code: z.string(), detail: z.string().nullable(), advice: z.string(), stage: z.enum(['capture', 'reconcile', 'deliver']),
+  topic: z.string(), partition: zCount, offset: z.string(),
+  /** `superseded`: a newer valid image of the record came; nothing is left to do. */
+  status: z.enum(['open', 'replayed', 'superseded']),
+  deadAt: zTime, size: zCount,
+});
+export const zDeadLetterQuery = zFilter.extend({
+  status: z.enum(['open', 'replayed', 'superseded']).optional(), code: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100), after: z.string().optional(),
+});
+export const zDeadLetterList = z.object({ deadLetters: z.array(zDeadLetter), total: zCount, next: z.string().nullable() });
+export const zDeadLetterParams = z.object({ id: z.string() });
+export const zDeadLetterDetail = zDeadLetter.extend({ key: z.string().nullable(), bytesBase64: z.string(), /** The event, where the bytes can be decoded. */ decoded: z.unknown().nullable() });
+/** One letter, or all open ones of a code. `dryRun` counts only. */
+export const zReplayBody = z.strictObject({
+  id: z.string().optional(), code: z.string().optional(), tenant: z.string().optional(), integration: z.string().optional(), dryRun: z.boolean().default(false),
+}).refine((body) => (body.id === undefined) !== (body.code === undefined), 'give exactly one of id and code');
+export const zReplayAnswer = z.object({ dryRun: z.boolean(), matched: zCount, replayed: zCount });
+
+// ── verify ──────────────────────────────────────────────────────────────────
+export const zVerifyBody = z.strictObject({
+  tenant: z.string(), integration: z.string(),
+  /** How long differences that are not explained yet are looked at again (ms). */
+  settleMs: z.int().min(0).max(600_000).default(10_000),
+});
+const zFinding = z.object({ linkId: z.string().nullable(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), kind: z.string(), group: z.string().nullable(), reason: z.string() });
+/** What was found, without any value: it may be kept and shown (I11). Pairs are counted once, as their worst group. */
+export const zCertificate = z.object({
+  tenant: z.string(), integration: z.string(), startedAt: zTime, finishedAt: zTime,
+  /** True when nothing unexplained differs: no `differing`, `unseen`, `unlinked`. */
+  ok: z.boolean(),
+  pairs: zCount, equal: zCount, normalised: zCount, skipped: zCount, held: zCount, inFlight: zCount, unseen: zCount, differing: zCount,
+  /** Records with a link but without a partner, explained and not. */
+  oneSided: z.object({ explained: zCount, unlinked: zCount }),
+  /** Records that their system lists and that no link knows. */
+  unlinked: z.object({ bevatel: zCount, external: zCount }),
+  byReason: z.record(z.string(), zCount),
+  calls: z.object({ list: zCount, read: zCount }),
+  samples: z.array(zFinding),
+});
+export type Certificate = z.infer<typeof zCertificate>;
+export const zVerification = z.object({
+  id: z.string(), state: z.enum(['running', 'done', 'failed']), examined: zCount,
+  error: zApiError.nullable(), certificate: zCertificate.nullable(),
+});
+export type Verification = z.infer<typeof zVerification>;
+export const zVerificationParams = z.object({ id: z.string() });
