@@ -10,7 +10,6 @@
  */
 import { SyncError, isSyncError } from '../schemas/errors.ts';
 import type { Kafka, Reader, TopicPartition } from './kafka.ts';
-import { describeError } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { createOffsetCommits } from './offset-commits.ts';
 import { PartitionWorker } from './partition.ts';
@@ -188,7 +187,7 @@ class GroupConsumer implements Consumption {
   #fail(error: SyncError): void {
     if (this.#failed) return;
     this.#failed = true;
-    this.#options.logger.error({ err: describeError(error) }, 'reading has stopped');
+    this.#options.logger.error({ err: error }, 'reading has stopped');
     this.#started.reject(error);
     if (this.#running) void this.stop().then(() => this.#options.onFatal(error));
   }
@@ -226,7 +225,7 @@ class GroupConsumer implements Consumption {
         await this.#open();
         break;
       } catch (error) {
-        this.#options.logger.warn({ err: describeError(error), failures }, 'the reader could not be replaced yet');
+        this.#options.logger.warn({ err: error, failures }, 'the reader could not be replaced yet');
         await this.#sleep(backoff(failures), this.#stopping.signal);
       }
     }
@@ -270,7 +269,7 @@ class GroupConsumer implements Consumption {
           this.#fail(error);
           return;
         }
-        this.#options.logger.warn({ ...at, err: describeError(error) }, 'the position could not be found yet');
+        this.#options.logger.warn({ ...at, err: error }, 'the position could not be found yet');
         await this.#sleep(backoff(failures), this.#stopping.signal);
       }
     }
@@ -306,7 +305,7 @@ class GroupConsumer implements Consumption {
       const low = (await this.#kafka.ranges([at.topic])).find((range) => range.partition === at.partition)?.low ?? 0n;
       if (low > from && positions.kind === 'stored') await positions.onExpired(at.topic, at.partition, from, low < to ? low : to);
     } catch (error) {
-      logger.error({ ...at, from: from.toString(), to: to.toString(), err: describeError(error) }, 'skipped records could not be reported');
+      logger.error({ ...at, from: from.toString(), to: to.toString(), err: error }, 'skipped records could not be reported');
     }
   }
 }

@@ -31,11 +31,19 @@ function placesOf(error: Error): string | undefined {
   return error.stack?.split('\n').filter((line) => line.startsWith('    at ')).slice(0, 6).map((line) => line.trim()).join(' < ');
 }
 
+/** Marks what `describeError` made, so that a description stays what it is when it is logged as `err`. */
+const DESCRIBED = Symbol('described');
+
 /** What of an error may be logged. Messages of our own errors only: they are written to hold no data. */
 export function describeError(error: unknown): Record<string, unknown> {
+  if (typeof error === 'object' && error !== null && DESCRIBED in error) return error as Record<string, unknown>;
+  return { ...factsOf(error), [DESCRIBED]: true };
+}
+
+function factsOf(error: unknown): Record<string, unknown> {
   if (isSyncError(error)) {
     const { status, correlationId, operation, retryAfterMs, cause } = error.facts;
-    return { code: error.code, message: error.message, status, correlationId, operation, retryAfterMs, ...(cause === undefined ? {} : { cause: describeError(cause) }) };
+    return { code: error.code, message: error.message, status, correlationId, operation, retryAfterMs, ...(cause === undefined ? {} : { cause: factsOf(cause) }) };
   }
   if (error instanceof Error) return { name: error.name, code: codeOf(error), at: placesOf(error) };
   return { name: typeof error };

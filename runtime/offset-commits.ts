@@ -3,7 +3,6 @@
  * than `everyMs`. A failure is no fault, since offsets only grow: the next commit says all that this one did.
  */
 import type { PartitionOffset } from './kafka.ts';
-import { describeError } from './logger.ts';
 import type { Logger } from './logger.ts';
 import type { Sleep } from './sleep.ts';
 
@@ -34,7 +33,7 @@ export function createOffsetCommits({ commit, everyMs, logger, sleep }: OffsetCo
     try {
       await commit(offsets);
     } catch (error) {
-      logger.debug({ err: describeError(error) }, 'offsets were not committed to the group');
+      logger.debug({ err: error }, 'offsets were not committed to the group');
     }
   }
   async function run(pause: AbortController): Promise<void> {

@@ -12,7 +12,6 @@
  * a throw is logged by its code and the same batch is tried again with growing pauses.
  */
 import type { KafkaRecord, TopicPartition } from './kafka.ts';
-import { describeError } from './logger.ts';
 import type { Logger } from './logger.ts';
 import type { Sleep } from './sleep.ts';
 
@@ -159,7 +158,7 @@ export class PartitionWorker {
     } catch (error) {
       const afterMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
       this.#failures += 1;
-      logger.error({ ...at, offset: records[0]?.offset.toString(), failures: this.#failures, afterMs, err: describeError(error) }, 'a batch failed and is tried again');
+      logger.error({ ...at, offset: records[0]?.offset.toString(), failures: this.#failures, afterMs, err: error }, 'a batch failed and is tried again');
       return { kind: 'again', afterMs, reason: 'failed' };
     }
   }

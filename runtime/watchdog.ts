@@ -5,9 +5,8 @@
  */
 import { SyncError } from '../schemas/errors.ts';
 import type { Kafka, TopicPartition } from './kafka.ts';
-import { describeError } from './logger.ts';
 import type { Logger } from './logger.ts';
-import type { PartitionWorker } from './partition.ts';
+import type { PartitionState, PartitionWorker } from './partition.ts';
 import { isStalled, recentLooks } from './stall.ts';
 import type { Look } from './stall.ts';
 
@@ -51,8 +50,8 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
   const { kafka, topics, workers, stallMs, clock, logger } = options;
   const looks = new Map<string, readonly Look[]>();
 
-  function judge(at: TopicPartition, worker: PartitionWorker, end: bigint): void {
-    const { position, busy } = worker.state;
+  /** The state must be older than the end: a position that moved in between would seem to lie beyond the log. */
+  function judge(worker: PartitionWorker, { at, position, busy }: PartitionState, end: bigint): void {
     if (position > end) {
       options.onFatal(beyondLog(at, position, end));
       return;
@@ -63,13 +62,15 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
     if (isStalled(seen, stallMs)) options.onStalled(at);
   }
   async function look(): Promise<void> {
+    const before = new Map([...workers().values()].map((worker) => [worker, worker.state]));
     try {
-      for (const { topic, partition, high } of await kafka.ranges(topics)) {
-        const worker = workers().get(keyOf({ topic, partition }));
-        if (worker) judge({ topic, partition }, worker, high);
+      for (const range of await kafka.ranges(topics)) {
+        const worker = workers().get(keyOf(range));
+        const state = worker && before.get(worker);
+        if (state) judge(worker, state, range.high);
       }
     } catch (error) {
-      logger.debug({ err: describeError(error) }, 'the ends of the logs could not be read');
+      logger.debug({ err: error }, 'the ends of the logs could not be read');
     }
   }
   /** Since when a partition lags at its present position, as far as the looks go back. */
