@@ -3,21 +3,25 @@
  *
  * - An image whose value on the target side is the one that an attempt sent, in canonical form, proves that write:
  *   base := (source value sent, value seen), with the source's time and actor, also if the source has moved since
- *   (traces 1, 2, 3, 6). A stale image proves as well; of several own writes the last to land counts.
+ *   (traces 1, 2, 3, 6). A stale image proves as well; an image of unproven order does not, its record is read again.
+ * - A history proves by entry: one of ours proves even if its value is another form of what was sent (trace 11). Of
+ *   several own writes the last to land counts.
  * - On a strict side a conditional write makes exactly the revision after its condition: that image proves or refutes.
- * - A history entry after the guard read that is not ours and stands below one of ours was overwritten in flight.
- * - A by-id read begun after an attempt's deadline closes it: without proof it stays *unresolved*.
+ * - A history entry after the guard read that is not ours and stands right below one of ours was overwritten in flight.
+ * - A by-id read begun after an attempt's deadline closes it: without proof it stays *unresolved*; where it shows
+ *   neither the value before nor the one sent, and nothing tells whose it is, the group is held as `unknown_outcome`.
  */
 import type { HistoryEntry } from '../schemas/change.ts';
-import type { Side } from '../schemas/value.ts';
-import { sameOn } from './compare.ts';
+import { sameValue } from '../schemas/value.ts';
+import type { Side, Value } from '../schemas/value.ts';
+import { agree, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
-import { LATE_WRITE_MS } from './context.ts';
+import { LATE_WRITE_MS, SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import type { SideImage } from './fold.ts';
 import type { Lens, Values } from './lens.ts';
 import { pick } from './link.ts';
 import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Held, LinkState, Seen } from './link.ts';
-import { isNextRevision } from './revision.ts';
+import { compareRevisions, isNextRevision } from './revision.ts';
 import { UNKNOWN_TIME } from './link.ts';
 import { exactly, groupTime } from './time.ts';
 
@@ -46,7 +50,7 @@ export function sourceTimes(seen: Seen, lens: Lens, side: Side, written: Attempt
  * an image that was not folded (stale) proves too, but touches no times.
  */
 export function proveAttempts(state: LinkState, image: SideImage, folded: boolean, context: LinkContext, now: number): LinkState {
-  if (state.attempts.length === 0) return state;
+  if (state.attempts.length === 0 || (!folded && isUnordered(state.seen[image.side], image, context))) return state;
   let next = state;
   const attempts: Attempt[] = [];
   for (const attempt of state.attempts) {
@@ -62,19 +66,26 @@ export function proveAttempts(state: LinkState, image: SideImage, folded: boolea
   return isSame && next === state ? state : { ...next, attempts };
 }
 
+/** An image that was not folded because its order is unknown: what it shows may be older than what is seen (trace 7). */
+function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkContext): boolean {
+  const { revisions } = context.capabilities[image.side];
+  if (!seen || (revisions === 'strict' && compareRevisions(revisions, seen.revision, image.revision) === 'older')) return false;
+  return Object.keys(image.image).some((field) => !sameValue(seen.values[field], image.image[field]));
+}
+
 /**
  * A write is atomic: evidence for one of its groups proves all. A group that shows something else by now was edited on
  * top of our write, so its base is what was sent.
  */
 function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
-  const evidence = Object.entries(attempt.groups).map(([name, written]) => groupEvidence(name, written, attempt, image, context));
+  const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
   const isProven = evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
-  if (!isProven) return { state, attempt: afterImage(attempt, image, now) };
+  if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
   let seen = state.seen[image.side];
-  for (const { name, lens, written, shown, foreign } of evidence) {
+  for (const { name, lens, written, shown, foreign, isSuperseded } of evidence) {
     if (!lens) continue;
-    const group = landed(groups[name] ?? {}, image.side, written, shown ?? written.sent);
+    const group = isSuperseded ? (groups[name] ?? {}) : landed(groups[name] ?? {}, image.side, written, shown ?? written.sent);
     groups[name] = foreign ? { ...group, held: heldOverwritten(state, lens, foreign, now) } : group;
     if (shown && folded && seen) seen = sourceTimes(seen, lens, image.side, written, appliedAt(lens, image));
   }
@@ -84,8 +95,8 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
 /** Groups that an answered write is found, by the record's histories, to have overwritten a foreign edit in (I2, trace 6). */
 export function overwrittenInFlight(state: LinkState, attempt: Attempt, image: SideImage, context: LinkContext, now: number): Readonly<Record<string, GroupState>> {
   const groups: Record<string, GroupState> = {};
-  for (const [name, written] of Object.entries(attempt.groups)) {
-    const { lens, foreign } = groupEvidence(name, written, attempt, image, context);
+  for (const name of Object.keys(attempt.groups)) {
+    const { lens, foreign } = groupEvidence(state, name, attempt, image, context);
     if (lens && foreign) groups[name] = { ...state.groups[name], held: heldOverwritten(state, lens, foreign, now) };
   }
   return groups;
@@ -95,33 +106,71 @@ interface Evidence {
   readonly name: string;
   readonly lens: Lens | undefined;
   readonly written: AttemptGroup;
-  /** The values that the image shows, when they are what was sent. */
+  /** The values that the image shows, when they are what was sent or its form. */
   readonly shown: Values | null;
   readonly isInHistory: boolean;
-  /** The newest foreign entry below ours. */
+  /** The newest foreign entry right below ours. */
   readonly foreign: HistoryEntry | null;
+  /** Another write of ours landed on top. */
+  readonly isSuperseded: boolean;
+  /** The image shows the value before the write; or neither that nor the sent one, without a history that tells more. */
+  readonly otherwise: 'before' | 'neither' | null;
 }
 
-function groupEvidence(name: string, written: AttemptGroup, attempt: Attempt, image: SideImage, context: LinkContext): Evidence {
+const NO_EVIDENCE = { shown: null, isInHistory: false, foreign: null, isSuperseded: false, otherwise: null };
+
+function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: SideImage, context: LinkContext): Evidence {
   const lens = context.mapping.byName.get(name)?.lens;
+  const written = attempt.groups[name] as AttemptGroup;
   const values = lens ? pick(image.image, lens.fields[image.side]) : null;
-  if (!lens || !values) return { name, lens, written, shown: null, isInHistory: false, foreign: null };
+  if (!lens || !values) return { ...NO_EVIDENCE, name, lens, written };
   const entries = entriesSinceGuard(attempt.guard, lens, image);
-  const { ours, foreign } = ownEntry(entries, written, lens, image.side);
-  const isShown = entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent);
-  return { name, lens, written, shown: isShown ? values : null, isInHistory: ours, foreign };
+  const others = state.attempts.flatMap((other) => (other !== attempt && other.side === attempt.side ? other.groups[name]?.sent ?? [] : []));
+  const own = ownEntry(entries, written, others, lens, image.side);
+  const isForm = !own.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
+  const isShown = isForm || (entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent));
+  const isTold = attempt.guard !== null && lens.fields[image.side].every((field) => image.histories[field] !== undefined);
+  return {
+    ...own, name, lens, written,
+    shown: isShown ? values : null,
+    otherwise: isShown || isTold || !written.before ? null : sameOn(lens, image.side, values, written.before) ? 'before' : 'neither',
+  };
 }
 
 function appliedAt(lens: Lens, image: SideImage): number | null {
   return image.fieldTimes[lens.fields[image.side][0] ?? '']?.at ?? image.modifiedAt;
 }
 
-/** Closes or forgets what the image did not prove. An outstanding attempt waits for its own answer until its deadline. */
-function afterImage(attempt: Attempt, image: SideImage, now: number): Attempt | null {
-  const closed: Attempt = image.readById && image.observedFrom > attempt.deadline ? { ...attempt, status: 'unresolved' } : attempt;
-  if (closed.status === 'outstanding') return closed;
-  if (closed.condition !== null && image.revision !== null && isNextRevision(closed.condition, image.revision)) return null;
-  return now > closed.deadline + LATE_WRITE_MS ? null : closed;
+/**
+ * Closes or forgets what the image did not prove. An outstanding attempt waits for its own answer until its deadline;
+ * a conditional one is forgotten when its side has passed the condition without it.
+ */
+function unproven(state: LinkState, attempt: Attempt, image: SideImage, evidence: readonly Evidence[], context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
+  const isClosing = attempt.status === 'outstanding' && image.readById && image.observedFrom > attempt.deadline;
+  if (attempt.status === 'outstanding' && !isClosing) return { state, attempt };
+  const isOpen = evidence.some((one) => one.otherwise === 'neither') && !evidence.some((one) => one.otherwise === 'before');
+  if (attempt.condition !== null && isPast(state, attempt, image, now)) return { state: isOpen ? heldUnknown(state, evidence, context, now) : state, attempt: null };
+  if (now >= attempt.deadline + LATE_WRITE_MS) return { state, attempt: null };
+  const isUnknown = isClosing && isOpen && attempt.condition === null;
+  return { state: isUnknown ? heldUnknown(state, evidence, context, now) : state, attempt: { ...attempt, status: 'unresolved' } };
+}
+
+/** The condition's next revision was seen, or was waited for long enough after it had been skipped. */
+function isPast(state: LinkState, attempt: Attempt, image: SideImage, now: number): boolean {
+  if (attempt.condition === null) return false;
+  if (image.revision !== null && isNextRevision(attempt.condition, image.revision)) return true;
+  return state.seen[image.side]?.revision !== attempt.condition && now >= attempt.deadline + SKIPPED_REVISION_PATIENCE_MS;
+}
+
+function heldUnknown(state: LinkState, evidence: readonly Evidence[], context: LinkContext, now: number): LinkState {
+  const groups: Record<string, GroupState> = { ...state.groups };
+  for (const { name, otherwise } of evidence) {
+    const lens = context.mapping.byName.get(name)?.lens;
+    const pair = lens && otherwise === 'neither' ? heldPair(state, lens) : null;
+    if (!lens || !pair || agree(lens, pair.bevatel, pair.external)) continue;
+    groups[name] = { ...groups[name], held: { type: 'unknown_outcome', since: now, ...pair } };
+  }
+  return { ...state, groups };
 }
 
 /**
@@ -135,26 +184,55 @@ function entriesSinceGuard(guard: Attempt['guard'], lens: Lens, image: SideImage
   return entries.sort((a, b) => b.at - a.at);
 }
 
-/** Looks for our own entry, and for the newest foreign one below it; single-field groups only, as entries are per field. */
-function ownEntry(entries: readonly HistoryEntry[], written: AttemptGroup, lens: Lens, side: Side): { ours: boolean; foreign: HistoryEntry | null } {
-  if (lens.fields[side].length !== 1) return { ours: false, foreign: null };
+/** Looks for our own entry, and for the newest foreign one right below it; single-field groups only, as entries are per field. */
+function ownEntry(entries: readonly HistoryEntry[], written: AttemptGroup, others: readonly Value[], lens: Lens, side: Side): Pick<Evidence, 'isInHistory' | 'foreign' | 'isSuperseded'> {
+  const none = { isInHistory: false, foreign: null, isSuperseded: false };
+  if (lens.fields[side].length !== 1) return none;
   const isSent = (entry: HistoryEntry): boolean => sameOn(lens, side, [entry.value], written.sent);
+  const isOurs = (entry: HistoryEntry): boolean => entry.ours === true || (entry.ours === null && others.some((sent) => sameOn(lens, side, [entry.value], [sent])));
   const mine = entries.findIndex((entry) => entry.ours !== false && isSent(entry));
-  if (mine < 0) return { ours: false, foreign: null };
-  return { ours: true, foreign: entries.slice(mine + 1).find((entry) => entry.ours !== true && !isSent(entry)) ?? null };
+  if (mine < 0) return none;
+  const below = entries[mine + 1];
+  return {
+    isInHistory: true,
+    foreign: below && !isOurs(below) && !isSent(below) ? below : null,
+    isSuperseded: entries.slice(0, mine).some(isOurs),
+  };
+}
+
+/**
+ * The newest entry is ours, the image shows it, and no known write explains it: it is a form that the system gave to
+ * what the latest attempt sent (trace 11).
+ */
+function isFormOf(state: LinkState, name: string, attempt: Attempt, entries: readonly HistoryEntry[], others: readonly Value[], lens: Lens, image: SideImage): boolean {
+  const newest = entries[0];
+  const { side } = image;
+  const [field] = lens.fields[side];
+  if (newest?.ours !== true || field === undefined || lens.fields[side].length !== 1) return false;
+  const isLatest = !state.attempts.some((other) => other.side === side && other.groups[name] !== undefined && other.sentAt > attempt.sentAt);
+  const shows = (values: Values): boolean => sameOn(lens, side, [newest.value], values);
+  const base = state.groups[name]?.base?.[side === 'bevatel' ? 0 : 1];
+  return isLatest && shows([image.image[field] ?? null]) && !(base && shows(base)) && !others.some((sent) => shows([sent]));
 }
 
 function heldOverwritten(state: LinkState, lens: Lens, foreign: HistoryEntry, now: number): Held {
-  const bevatel = state.seen.bevatel;
-  const external = state.seen.external;
   return {
     type: 'overwritten_in_flight',
     since: now,
-    bevatel: (bevatel && pick(bevatel.values, lens.fields.bevatel)) ?? [],
-    external: (external && pick(external.values, lens.fields.external)) ?? [],
-    bevatelTime: bevatel ? groupTime(bevatel.times, lens.fields.bevatel) : UNKNOWN_TIME,
+    ...heldPair(state, lens),
     externalTime: exactly(foreign.at, foreign.actor),
     overwritten: [foreign.value],
     ...(foreign.actor === null ? {} : { detail: foreign.actor }),
+  };
+}
+
+/** The pair as it is seen now, with its times. */
+function heldPair(state: LinkState, lens: Lens): Pick<Held, 'bevatel' | 'external' | 'bevatelTime' | 'externalTime'> {
+  const { bevatel, external } = state.seen;
+  return {
+    bevatel: (bevatel && pick(bevatel.values, lens.fields.bevatel)) ?? [],
+    external: (external && pick(external.values, lens.fields.external)) ?? [],
+    bevatelTime: bevatel ? groupTime(bevatel.times, lens.fields.bevatel) : UNKNOWN_TIME,
+    externalTime: external ? groupTime(external.times, lens.fields.external) : UNKNOWN_TIME,
   };
 }

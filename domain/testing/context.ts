@@ -1,0 +1,53 @@
+/** Contexts for tests of the core: three kinds of external system against a strict Bevatel. */
+import { zIntegration } from '../../schemas/integration.ts';
+import type { Capabilities } from '../../schemas/system.ts';
+import type { Side } from '../../schemas/value.ts';
+import type { LinkContext } from '../context.ts';
+import { buildMapping } from '../lenses/mapping.ts';
+
+/** A strict revision and If-Match, as Bevatel has; an external system may have them too. */
+export const STRICT: Capabilities = {
+  revisions: 'strict', conditionalWrites: true, history: false, stalenessWindowMs: 0, indexLagMs: 0,
+  batch: { list: 100, read: 100, create: 100, update: 100 }, push: true, uniqueReference: true,
+};
+/** As HubSpot: a modification time that edits may share, no condition, a history of each field. */
+export const HISTORY: Capabilities = { ...STRICT, revisions: 'approximate', conditionalWrites: false, history: true };
+/** Neither revision nor condition nor history: the blind window of I2. */
+export const NONE: Capabilities = { ...STRICT, revisions: 'none', conditionalWrites: false };
+
+/** Edits closer than this are of unknown order (ms). */
+export const TOLERANCE_MS = 2_000;
+
+export interface ContextOptions {
+  readonly external?: Capabilities;
+  /** As in an integration file. */
+  readonly fields?: readonly object[];
+  readonly policy?: 'latest_wins' | 'bevatel_wins' | 'external_wins' | 'manual';
+  readonly direction?: 'both' | 'to_external' | 'to_bevatel';
+  readonly invalid?: 'skip' | 'default' | 'quarantine';
+  readonly fallback?: LinkContext['fallback'];
+  readonly toleranceMs?: number;
+  readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
+  readonly oscillation?: LinkContext['oscillation'];
+}
+
+const ONE_FIELD = [{ bevatel: 'company_name', external: 'company' }];
+
+export function testContext(options: ContextOptions = {}): LinkContext {
+  const integration = zIntegration.parse({
+    integration: 'crm', tenant: 'acme', system: 'hubspot',
+    connection: { tokenEnv: 'TOKEN' }, bevatel: { baseUrl: 'http://127.0.0.1', keyEnv: 'KEY' },
+    match: [], fields: options.fields ?? ONE_FIELD,
+    direction: options.direction ?? 'both',
+    invalid: options.invalid ?? 'quarantine',
+    conflicts: { policy: options.policy ?? 'latest_wins' },
+  });
+  return {
+    mapping: buildMapping(integration),
+    capabilities: { bevatel: STRICT, external: options.external ?? STRICT },
+    toleranceMs: options.toleranceMs ?? TOLERANCE_MS,
+    fallback: options.fallback ?? 'manual',
+    oscillation: options.oscillation ?? { flips: 6, withinMs: 600_000 },
+    creates: { bevatel: true, external: true, ...options.creates },
+  };
+}
