@@ -11,6 +11,7 @@ import type { ContactChange, FieldTime } from '../../../schemas/change.ts';
 import { CONTACT_FIELDS } from '../../../schemas/contact.ts';
 import type { Value } from '../../../schemas/value.ts';
 import { sameValue } from '../../../schemas/value.ts';
+import { toValue } from '../values.ts';
 import type { CdcRow, RowEvent } from './row-event.ts';
 
 export interface ChangeOptions {
@@ -71,13 +72,6 @@ function imageOf(row: CdcRow, customNames: readonly string[], old: CdcRow | null
   for (const name of [...customNames, ...Object.keys(customOf(old))]) image[`custom.${name}`] = null;
   for (const [name, value] of Object.entries(customOf(row))) image[`custom.${name}`] = toValue(value);
   return image;
-}
-
-/** Numbers, texts, booleans, null and lists of texts as they are; anything else that SQL may have put there as JSON. */
-function toValue(value: unknown): Value {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-  return JSON.stringify(value);
 }
 
 function customOf(row: CdcRow | null): Record<string, unknown> {
