@@ -5,9 +5,9 @@
  * |---|---|---|
  * | nothing seen yet      | folded      | folded |
  * | newer                 | folded      | folded |
- * | equal, strict or not  | duplicate   | folded if read by id after seen was recorded, else read again |
+ * | equal, strict or not  | duplicate   | folded if read by id after seen was recorded and the staleness window passed, else read again |
  * | older, strict         | stale       | stale |
- * | older, approximate    | duplicate   | as equal, after the staleness window |
+ * | older, approximate    | duplicate   | as equal |
  * | unknown               | duplicate   | as equal |
  */
 import type { ContactChange } from '../schemas/change.ts';
@@ -42,8 +42,7 @@ function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): F
   if (order === 'newer') return 'folded';
   if (order === 'older' && capabilities.revisions === 'strict') return 'stale';
   if (sameImage(seen, next)) return 'duplicate';
-  const patience = order === 'older' ? capabilities.stalenessWindowMs : 0;
-  return next.readById && next.observedFrom > seen.recordedAt + patience ? 'folded' : 'read_again';
+  return next.readById && next.observedFrom > seen.recordedAt + capabilities.stalenessWindowMs ? 'folded' : 'read_again';
 }
 
 function sameImage(seen: Seen, next: SideImage): boolean {
@@ -61,6 +60,7 @@ function moved(seen: Seen | undefined, next: SideImage, capabilities: Capabiliti
     times: timesOf(seen, next, capabilities.stalenessWindowMs, ownTimes),
     observedFrom: next.observedFrom,
     recordedAt: now,
+    modifiedAt: next.modifiedAt ?? seen?.modifiedAt ?? null,
     reference: next.reference,
   };
 }
@@ -70,7 +70,7 @@ function moved(seen: Seen | undefined, next: SideImage, capabilities: Capabiliti
  * changed value, the interval from the start of the read behind the earlier image, minus the staleness window, to the
  * end of the read behind the later one; unchanged values keep their time.
  */
-function timesOf(seen: Seen | undefined, next: SideImage, stalenessWindowMs: number, ownTimes: OwnTimes): Readonly<Record<string, EditTime>> {
+export function timesOf(seen: Seen | undefined, next: SideImage, stalenessWindowMs: number, ownTimes: OwnTimes): Readonly<Record<string, EditTime>> {
   const times: Record<string, EditTime> = { ...seen?.times };
   for (const field in next.image) {
     const known = times[field];

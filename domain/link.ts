@@ -28,6 +28,8 @@ export interface Seen {
   /** Our clock at the start of the read behind the image, and when it was folded. */
   readonly observedFrom: number;
   readonly recordedAt: number;
+  /** The system's own time of the record's last modification in this image; what its history holds after it is newer. */
+  readonly modifiedAt: number | null;
   /** The partner's id as this record carries it, for the integration of this link. */
   readonly reference: string | null;
   /** Set when the image is the answer to a write of ours; the same image coming in again is its echo. */

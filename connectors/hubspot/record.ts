@@ -25,6 +25,8 @@ export const zRecord = z.object({
   propertiesWithHistory: z.record(z.string(), z.array(zHistoryEntry)).nullish(),
   updatedAt: zInstant,
   objectWriteTraceId: z.string().nullish(),
+  /** Batch upsert: whether it made the record. */
+  new: z.boolean().nullish(),
 });
 export type HubSpotRecord = z.infer<typeof zRecord>;
 

@@ -84,13 +84,19 @@ function outcomeOf(parts: ReadParts, operation: WriteOp, row: Row | undefined, f
   const { attemptId } = operation;
   if (row?.kind === 'record') {
     const shown = [...new Set([...fields, ...Object.keys(operation.values)])];
-    return { attemptId, kind: 'applied', record: toRecordImage(row.record, shown, parts.rules) };
+    const record = toRecordImage(row.record, shown, parts.rules);
+    return { attemptId, kind: 'applied', record: row.record.new === true ? { ...record, values: { ...cleared(fields), ...record.values } } : record };
   }
   if (row === undefined) {
     return { attemptId, kind: 'unknown', error: new SyncError('write_unanswered', 'The answer does not name this row', { operation: operation.kind }) };
   }
   if (row.kind === 'refused') return refusedOutcome(operation, row.refusal, row.error, parts.rules.referenceProperty);
   return errorOutcome(attemptId, row.error, []);
+}
+
+/** What a new record was not given and does not show is empty, not unknown. */
+function cleared(fields: readonly string[]): Readonly<Record<string, null>> {
+  return Object.fromEntries(fields.map((field) => [field, null]));
 }
 
 /** A taken value means "adopt" for a create; an update of a known record is refused for good. */

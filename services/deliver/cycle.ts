@@ -12,19 +12,20 @@ import type { PoolClient } from 'pg';
 import { applyImage } from '../../domain/apply-change.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { decideLink } from '../../domain/decide-link.ts';
+import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { applyGone, recordImage, repoint } from '../../domain/outcome.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
 import type { Work } from '../../domain/plan-work.ts';
 import { inTransaction } from '../../runtime/database.ts';
-import type { RecordImage, WriteOp } from '../../schemas/record.ts';
+import type { RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
 import { saveLinks } from '../../store/links.ts';
 import type { LinkWrite, StoredLink } from '../../store/links.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lookUpAll, readAll, writeAll } from './calls.ts';
-import type { Read, ReadOutcome } from './calls.ts';
+import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { recordResults } from './record.ts';
 import type { Result } from './record.ts';
@@ -42,8 +43,8 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   const items = await lease(deps, known, leaseId);
   if (items.length === 0) return 0;
   const lane = items[0]?.stored.lane ?? 'live';
-  const guarded = items.filter(({ work }) => needsGuard(known, work));
-  const direct = items.filter(({ work }) => !needsGuard(known, work));
+  const guarded = items.filter((item) => needsGuard(known, item));
+  const direct = items.filter((item) => !needsGuard(known, item));
   await Promise.all([
     workGuarded(deps, known, leaseId, guarded, lane),
     workDirect(deps, known, leaseId, direct, lane),
@@ -51,10 +52,18 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   return items.length;
 }
 
-/** A blind overwrite must be preceded by a read: values are written, and the system has no conditional write. */
-function needsGuard(known: KnownIntegration, work: Work): boolean {
-  return work.kind === 'write' && known.integration.guard !== 'none' && Object.keys(work.groups).length > 0
-    && !known.context.capabilities[work.side].conditionalWrites;
+/** A write that may go over a newer edit: values are written, and the system has no conditional write. */
+function isBlind(known: KnownIntegration, work: Work): boolean {
+  return work.kind === 'write' && Object.keys(work.groups).length > 0 && !known.context.capabilities[work.side].conditionalWrites;
+}
+
+/**
+ * A blind write is preceded by a read. In the backfill lane, where the record was listed a moment ago, a system with
+ * histories is spared it: what was overwritten since the listing is found by the read after the write.
+ */
+function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; stored: StoredLink }): boolean {
+  if (work.kind !== 'write' || !isBlind(known, work) || known.integration.guard === 'none') return false;
+  return stored.lane !== 'backfill' || !known.context.capabilities[work.side].history;
 }
 
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
@@ -69,7 +78,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
         writes.push({ link: stored.link, lane: null, lease: 'release' });
         continue;
       }
-      const link = isDoing(work) && !needsGuard(known, work) ? withAttempt(stored.link, work, deps, {}) : stored.link;
+      const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, lastModified(stored.link, work, known)) : stored.link;
       items.push({ stored: { ...stored, link }, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
@@ -93,6 +102,13 @@ function withAttempt(link: Link, work: Doing, deps: DeliverDeps, guard: Readonly
   return { ...link, state: { ...link.state, attempts: [...link.state.attempts, attempt] } };
 }
 
+/** Without a guard read, what the history holds after the image that was decided on is newer. */
+function lastModified(link: Link, work: Doing, known: KnownIntegration): Readonly<Record<string, number>> {
+  const at = link.state.seen[work.side]?.modifiedAt;
+  if (at === null || at === undefined || !isBlind(known, work)) return {};
+  return Object.fromEntries(known.context.mapping.fields[work.side].map((field) => [field, at]));
+}
+
 async function workDirect(deps: DeliverDeps, known: KnownIntegration, leaseId: string, items: readonly Item[], lane: Lane): Promise<void> {
   if (items.length === 0) return;
   const results = (await Promise.all((['external', 'bevatel'] as const).map((side) => callSide(deps, known, side, items.filter(({ work }) => work.side === side), lane)))).flat();
@@ -109,12 +125,27 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
     lookUpAll(caller, lookups, lane),
     writeAll(caller, operations, lane),
   ]);
+  const blind = items.flatMap(({ work, stored }) => (isDoing(work) && isBlind(known, work) && wroteBy.get(work.op.attemptId)?.kind === 'applied' ? [idOn(stored.link, side) ?? ''] : []));
+  const readBacks = await readBack(caller, blind, lane);
   return items.map(({ stored, work }): Result => {
     const key = stored.link;
     if (work.kind === 'read') return { kind: 'read', key, side, outcome: readBy.get(work.id) as ReadOutcome };
     if (work.kind === 'lookup') return { kind: 'lookup', key, side, attemptId: work.attempt.id, found: foundBy.get(work.reference) ?? null };
-    return { kind: 'written', key, side, outcome: wroteBy.get(work.op.attemptId) ?? { attemptId: work.op.attemptId, kind: 'unknown', error: deps.noAnswer() } };
+    return written(deps, key, side, work.op.attemptId, wroteBy, isBlind(known, work) ? readBacks.get(idOn(key, side) ?? '') : undefined);
   });
+}
+
+/** Where the system keeps histories, the records are read again: an edit beneath our write shows there (I2). */
+function readBack(caller: Caller, ids: readonly string[], lane: Lane): Promise<ReadonlyMap<string, ReadOutcome>> {
+  return caller.connector.capabilities.history ? readAll(caller, ids, true, lane) : Promise.resolve(new Map<string, ReadOutcome>());
+}
+
+function written(deps: DeliverDeps, key: Link, side: Side, attemptId: string, wroteBy: ReadonlyMap<string, WriteOutcome>, read: ReadOutcome | undefined): Result {
+  return {
+    kind: 'written', key, side,
+    outcome: wroteBy.get(attemptId) ?? { attemptId, kind: 'unknown', error: deps.noAnswer() },
+    ...(read && 'result' in read && read.result.kind === 'found' ? { readBack: { record: read.result.record, from: read.from, to: read.to } } : {}),
+  };
 }
 
 async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: string, items: readonly Item[], lane: Lane): Promise<void> {
@@ -128,17 +159,10 @@ async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: 
   const passed = await recordGuards(deps, known, leaseId, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
   const wroteBy = await writeAll(caller, passed.map(({ link, work }) => deps.completed(known, side, link, work.op)), lane);
   const applied = passed.filter(({ work }) => wroteBy.get(work.op.attemptId)?.kind === 'applied');
-  const readBacks = histories ? await readAll(caller, applied.map(({ link }) => link.externalId ?? ''), true, lane) : new Map<string, ReadOutcome>();
+  const readBacks = await readBack(caller, applied.map(({ link }) => link.externalId ?? ''), lane);
   await recordResults(deps, known, leaseId, [
     ...failed.map((item): Result => ({ kind: 'read', key: item.stored.link, side, outcome: reads.get(idOf(item)) as ReadOutcome })),
-    ...passed.map(({ link, work }): Result => {
-      const readBack = readBacks.get(link.externalId ?? '');
-      return {
-        kind: 'written', key: link, side,
-        outcome: wroteBy.get(work.op.attemptId) ?? { attemptId: work.op.attemptId, kind: 'unknown', error: deps.noAnswer() },
-        ...(readBack && 'result' in readBack && readBack.result.kind === 'found' ? { readBack: { record: readBack.result.record, from: readBack.from, to: readBack.to } } : {}),
-      };
-    }),
+    ...passed.map(({ link, work }) => written(deps, link, side, work.op.attemptId, wroteBy, readBacks.get(link.externalId ?? ''))),
   ]);
 }
 
