@@ -21,6 +21,7 @@ export interface Applied {
 }
 
 export function applyChange(link: Link, change: ContactChange, context: LinkContext, ownTimes: OwnTimes, now: number): Applied {
+  if (link.erased) return { link, verdict: 'gone', groups: [] };
   switch (change.kind) {
     case 'image': return applyImage(link, sideImage(change, link.integrationId), context, ownTimes, now);
     case 'merged': return applyMerged(link, change, context, now);
@@ -45,13 +46,16 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
 }
 
-/** A by-id read begun when it was due or later settles it; an image of unproven order makes one due. A folded image means that the record is there. */
+/**
+ * A by-id read begun when it was due or later settles it, unless its order is unproven again: then what was blocked
+ * stays blocked (trace 7). An image of unproven order makes a read due. A folded image means that the record is there.
+ */
 function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, now: number): LinkState {
   if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
   const { readDue: before, gone, ...rest } = state;
   const readDue = { ...before };
   const due = readDue[image.side];
-  if (due && image.readById && image.observedFrom >= due.at) delete readDue[image.side];
+  if (due && image.readById && image.observedFrom >= due.at && outcome !== 'read_again') delete readDue[image.side];
   if (outcome === 'read_again' && !readDue[image.side]) readDue[image.side] = { at: now, blocks: false };
   const stillGone = { ...gone };
   if (outcome === 'folded') delete stillGone[image.side];
