@@ -7,9 +7,10 @@
 import type { ConflictType } from '../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../schemas/record.ts';
 import type { Image, Side } from '../schemas/value.ts';
+import { identical } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import { NO_OWN_TIMES } from './context.ts';
-import { foldImage } from './fold.ts';
+import { foldImage, timesOf } from './fold.ts';
 import type { SideImage } from './fold.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, GroupState, Held, Link, LinkState, Seen } from './link.ts';
@@ -26,6 +27,7 @@ export interface OutcomeFacts {
 }
 
 export function applyOutcome(link: Link, side: Side, outcome: WriteOutcome, context: LinkContext, facts: OutcomeFacts): Link {
+  if (link.erased) return link;
   const attempt = link.state.attempts.find((one) => one.id === outcome.attemptId);
   switch (outcome.kind) {
     case 'applied': return applied(link, side, attempt, outcome.record, context, facts);
@@ -98,9 +100,10 @@ function foldAnswer(link: Link, side: Side, attempt: Attempt, answer: SideImage,
   const next: Seen = {
     revision: isProvenOrder ? answer.revision : seen.revision,
     values: { ...seen?.values, ...(isProvenOrder ? answer.image : onlyBefore(seen.values, attempt, answer.image, side, context)) },
-    times: { ...seen?.times },
+    times: isProvenOrder ? timesOf(seen, answer, context.capabilities[side].stalenessWindowMs, NO_OWN_TIMES) : seen.times,
     observedFrom: attempt.sentAt,
     recordedAt: now,
+    modifiedAt: isProvenOrder ? answer.modifiedAt : seen.modifiedAt,
     reference: answer.reference ?? seen?.reference ?? null,
     ours: true,
   };
@@ -121,7 +124,7 @@ function onlyBefore(seen: Image, attempt: Attempt, answer: Image, side: Side, co
   return kept;
 }
 
-/** base := (source value sent, value stored), and the fields carry the time and actor of their source. */
+/** base := (source value sent, value stored); where that is what is seen, its fields carry the time and actor of their source. */
 function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordImage, context: LinkContext): Link {
   const groups: Record<string, GroupState> = { ...link.state.groups };
   let seen = link.state.seen[side];
@@ -131,7 +134,7 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     const stored = pick(record.values, lens.fields[side]) ?? written.sent;
     const { wanted: _wanted, ...group } = landed(groups[name] ?? {}, side, written, stored);
     groups[name] = group;
-    if (seen) seen = sourceTimes(seen, lens, side, written, record.modifiedAt);
+    if (seen && identical(pick(seen.values, lens.fields[side]) ?? [], stored)) seen = sourceTimes(seen, lens, side, written, record.modifiedAt);
   }
   const { create: _create, ...state } = link.state;
   return withoutAttempt({ ...link, state: { ...state, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
@@ -140,8 +143,9 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
 /** The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write. */
 function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, readBack: NonNullable<OutcomeFacts['readBack']>, context: LinkContext, now: number): Link {
   const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
-  const held = attempt ? overwrittenInFlight(link.state, attempt, image, context, now) : {};
-  return withState(foldPlainly(link, side, image, context, now), { groups: { ...link.state.groups, ...held } });
+  const folded = foldPlainly(link, side, image, context, now);
+  const held = attempt ? overwrittenInFlight(folded.state, attempt, image, context, now) : {};
+  return withState(folded, { groups: { ...folded.state.groups, ...held } });
 }
 
 /** The condition failed: certainly nothing was written. */
