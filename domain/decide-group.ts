@@ -72,7 +72,7 @@ export function decideGroup(input: GroupInput, context: LinkContext, now: number
 /** The hot path: both sides stand to the letter at the base and nothing is pending. */
 function isSettled(state: GroupState, bevatel: Values, external: Values): boolean {
   return state.base !== undefined && !state.wanted && !state.held && !state.restore && !state.skipped
-    && identical(state.base[0], bevatel) && identical(state.base[1], external);
+    && !state.resolution && identical(state.base[0], bevatel) && identical(state.base[1], external);
 }
 
 function decidePair(pair: Pair): GroupDecision {
@@ -176,6 +176,8 @@ function propagate(pair: Pair, from: Side, rule: string, verdict: Verdict, type?
   if (!translated.ok) return skipped(pair, `untranslatable:${translated.reason}`);
   if (sameOn(lens, target, translated.values, values[target])) return agreed(pair, 'converged', rule);
   const wanted: Wanted = { side: target, values: translated.values };
+  const { held: before } = pair.state;
+  if (before?.type === 'oscillation' && isSamePair(before, pair)) return held(pair, 'oscillation', 'oscillation_breaker');
   const isNew = !pair.state.wanted || pair.state.wanted.side !== target || !identical(pair.state.wanted.values, translated.values);
   const breaker = isNew ? afterPropagation(pair.state.trail, wanted, pair.context.oscillation, pair.now) : { trail: pair.state.trail, isOscillating: false };
   if (breaker.isOscillating) return held({ ...pair, state: { ...pair.state, ...trailOf(breaker.trail) } }, 'oscillation', 'oscillation_breaker', pair.times[from].actor ?? undefined);
@@ -205,8 +207,12 @@ function held(pair: Pair, type: ConflictType, rule: string, detail?: string): Gr
     bevatelTime: pair.times.bevatel, externalTime: pair.times.external,
     ...(detail === undefined ? {} : { detail }),
   };
-  const verdict = isSame ? quietVerdict(pair.lens.name, 'unchanged', 'still_held') : verdictOf(pair, 'conflict_held', rule, { type });
-  return { state: { ...cleared(pair.state), held: next }, verdict };
+  return { state: { ...cleared(pair.state), held: next }, verdict: heldVerdict(pair, next, rule) };
+}
+
+/** Said once: at the moment from which it is held, also when that was set by an outcome or a proof. */
+function heldVerdict(pair: Pair, now: Held, rule: string): GroupVerdict {
+  return now.since === pair.now ? verdictOf(pair, 'conflict_held', rule, { type: now.type }) : quietVerdict(pair.lens.name, 'unchanged', 'still_held');
 }
 
 function isSamePair(before: Held, pair: Pair): boolean {
@@ -216,7 +222,7 @@ function isSamePair(before: Held, pair: Pair): boolean {
 
 function stillHeld(pair: Pair, before: Held): GroupDecision | null {
   const isSame = sameOn(pair.lens, 'bevatel', before.bevatel, pair.values.bevatel) && sameOn(pair.lens, 'external', before.external, pair.values.external);
-  return isSame ? { state: { ...cleared(pair.state), held: before }, verdict: quietVerdict(pair.lens.name, 'unchanged', 'still_held') } : null;
+  return isSame ? { state: { ...cleared(pair.state), held: before }, verdict: heldVerdict(pair, before, before.type) } : null;
 }
 
 function skipped(pair: Pair, rule: string): GroupDecision {
