@@ -1,7 +1,7 @@
 /** When a link is due, and for what: "due" means that something is wanted, never that the sides differ (design §6). */
 import { SIDES } from '../schemas/value.ts';
-import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
-import type { Link } from './link.ts';
+import { LATE_WRITE_MS, SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
+import type { Attempt, Link, LinkState } from './link.ts';
 
 export interface Due {
   /** Not before (our clock, epoch ms). */
@@ -23,9 +23,18 @@ export function dueOf(link: Link, now: number): Due | null {
   const isWanted = state.referenceDue !== undefined || Object.values(state.groups).some((group) => group.wanted !== undefined);
   if (isWanted) return { at: Math.max(now, notBefore), kind: 'write' };
   if (state.create) return { at: Math.max(now, notBefore), kind: 'create' };
-  const unresolved = state.attempts.filter((attempt) => attempt.condition !== null);
-  if (unresolved.length > 0) return { at: Math.max(...unresolved.map((attempt) => attempt.deadline)) + SKIPPED_REVISION_PATIENCE_MS, kind: 'write' };
-  return null;
+  const looks = state.attempts.flatMap((attempt) => lookAgainAt(attempt, state) ?? []);
+  return looks.length > 0 ? { at: Math.max(Math.min(...looks), notBefore), kind: 'write' } : null;
+}
+
+/**
+ * When the side of an unresolved conditional write is read again, which then proves, holds or forgets it: after the
+ * patience with a revision that was skipped, else when the write cannot land any more. Null where nothing waits for it.
+ */
+export function lookAgainAt(attempt: Attempt, state: LinkState): number | null {
+  if (attempt.condition === null || attempt.status === 'outstanding') return null;
+  const isSkipped = state.seen[attempt.side]?.revision !== attempt.condition;
+  return attempt.deadline + (isSkipped ? SKIPPED_REVISION_PATIENCE_MS : LATE_WRITE_MS);
 }
 
 /** How many conflicts and holds of the link wait for an operator. */

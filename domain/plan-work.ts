@@ -2,12 +2,13 @@
  * Plan work: what delivery has to do next for a link that is due (design §6). Pure; one piece of work at a time.
  *
  * Order: close an attempt whose answer never came; read what must be read; write what is wanted; create what is
- * missing. A write towards one side carries everything that is wanted there, so many changes while throttled become one.
+ * missing; look once more for what an unresolved write left open. A write towards one side carries everything that is wanted there, so many changes while throttled become one.
  */
 import type { CreateOp, UpdateOp } from '../schemas/record.ts';
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
+import { lookAgainAt } from './due.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import { idOn, pick } from './link.ts';
@@ -34,7 +35,9 @@ export function planWork(link: Link, context: LinkContext, now: number, attemptI
   }
   if (link.state.create) return create(link, link.state.create, context, attemptId);
   const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
-  return side ? update(link, side, context, attemptId) : { kind: 'none' };
+  if (side) return update(link, side, context, attemptId);
+  const late = link.state.attempts.find((attempt) => (lookAgainAt(attempt, link.state) ?? Infinity) <= now);
+  return late ? closing(link, late) : { kind: 'none' };
 }
 
 function closing(link: Link, attempt: Attempt): Work {
