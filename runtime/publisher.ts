@@ -30,7 +30,7 @@ export interface PublisherOptions {
   readonly send: (messages: readonly Message[]) => Promise<void>;
   readonly maxQueued?: number;
   readonly maxQueuedBytes?: number;
-  /** Bounds of one send. All messages of one partition travel as one record batch, which must stay below the topic's `max.message.bytes`. */
+  /** Bounds of one send. All messages of one partition travel as one record batch, which must stay below the topic's `max.message.bytes` (4 MiB, see kafka.ts). */
   readonly maxSend?: number;
   readonly maxSendBytes?: number;
 }
@@ -66,7 +66,7 @@ export function cutIntoSends(messages: readonly Message[], maxSend: number, maxS
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { send, maxQueued = 50_000, maxQueuedBytes = 33_554_432, maxSend = 2_000, maxSendBytes = 900_000 } = options;
+  const { send, maxQueued = 50_000, maxQueuedBytes = 33_554_432, maxSend = 4_000, maxSendBytes = 2_500_000 } = options;
   const waiting: Waiting[] = [];
   let queued = 0;
   let queuedBytes = 0;
