@@ -4,8 +4,6 @@
  * processes are one query away. A crash loses at most one second of samples; they are numbers for people, not state.
  */
 import type { Pool } from 'pg';
-import { Histogram } from 'prom-client';
-import type { Registry } from 'prom-client';
 import type { Side } from '../schemas/value.ts';
 
 const GROWTH = 1.1;
@@ -30,7 +28,6 @@ export interface LagRecorder {
 
 export interface LagRecorderOptions {
   readonly pool: Pool;
-  readonly metrics: Registry;
   readonly clock: () => number;
   /** Default 1,000. */
   readonly flushEveryMs?: number;
@@ -45,11 +42,7 @@ export function bucketMs(bucket: number): number {
   return GROWTH ** bucket;
 }
 
-export function createLagRecorder({ pool, metrics, clock, flushEveryMs = FLUSH_MS }: LagRecorderOptions): LagRecorder {
-  const histogram = new Histogram({
-    name: 'sync_lag_seconds', help: 'From a change at its source to the value written on the other side.', labelNames: ['integration', 'side'],
-    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 3_600], registers: [metrics],
-  });
+export function createLagRecorder({ pool, clock, flushEveryMs = FLUSH_MS }: LagRecorderOptions): LagRecorder {
   let counts = new Map<string, LagRow>();
   let cleanedAt = 0;
 
@@ -77,7 +70,6 @@ export function createLagRecorder({ pool, metrics, clock, flushEveryMs = FLUSH_M
   return {
     record: (key, lagMs) => {
       const ms = Math.max(0, lagMs);
-      histogram.observe({ integration: `${key.tenantId}/${key.integrationId}`, side: key.side }, ms / 1_000);
       add({ tenantId: key.tenantId, integrationId: key.integrationId, side: key.side, minute: Math.floor(clock() / MINUTE_MS) * MINUTE_MS, bucket: lagBucket(ms), samples: 1 });
     },
     flush,
