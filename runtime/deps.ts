@@ -27,8 +27,8 @@ export interface DepsConfig {
   /** Where the roles' HTTP servers listen; loopback unless said otherwise. 0 chooses a free port. */
   readonly host: string;
   readonly ports: { readonly capture: number; readonly reconcile: number; readonly deliver: number; readonly operate: number };
-  /** The Bearer keys of the operator's API and of the publish API; an API without a key is not opened. */
-  readonly keys: { readonly operate: string | null; readonly publish: string | null };
+  /** The Bearer key of the operator's API and of the publish API; without one they are not opened. */
+  readonly apiKey: string | null;
 }
 
 export interface Deps {

@@ -124,7 +124,7 @@ async function straysOf(run: Run, side: Side): Promise<readonly string[]> {
   do {
     run.signal.throwIfAborted();
     const at: string | null = cursor;
-    const page = await patiently(run, () => reader.list({ cursor: at, fields: run.context.mapping.fields[side].slice(0, 1) }, callOptions(run)));
+    const page: Awaited<ReturnType<SideReader['list']>> = await patiently(run, () => reader.list({ cursor: at, fields: run.context.mapping.fields[side].slice(0, 1) }, callOptions(run)));
     run.tally.call('list');
     strays.push(...await unlinkedIds(run.pool, run.integration, side, page.records.map(({ id }) => id)));
     cursor = page.next;

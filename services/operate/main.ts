@@ -1,0 +1,79 @@
+/** Operate: the operator's API with the numbers, the holds and the proofs (design §7). Wires connectors to `verify`. */
+import { connectBevatel, bevatelRateLimits, SYSTEMS } from '../../connectors/registry.ts';
+import type { Deps, Role } from '../../runtime/deps.ts';
+import { describeError } from '../../runtime/logger.ts';
+import { createLimiter } from '../../runtime/rate-limit.ts';
+import { resolveSecret } from '../../runtime/secrets.ts';
+import { sleep } from '../../runtime/sleep.ts';
+import { SyncError } from '../../schemas/errors.ts';
+import { IntegrationBook } from '../../store/integration-book.ts';
+import type { StoredIntegration } from '../../store/integrations.ts';
+import { createKafkaLag } from './kafka-lag.ts';
+import { createLetterDecoder } from './letter-decoder.ts';
+import { registerOperateMetrics } from './metrics.ts';
+import { refusalOf } from './refusal.ts';
+import { createServer, registerApi } from './server.ts';
+import { addHealth } from './health.ts';
+import type { SideReaders } from './side-reader.ts';
+import { readStatus } from './status.ts';
+import { createVerifications } from './verifications.ts';
+import { verifyIntegration } from './verify.ts';
+
+const NOTE_ENDS_MS = 2_000;
+
+/** Throws SyncError `configuration_missing` without a key: an open API would be worse than none. */
+export async function startOperate(deps: Deps): Promise<Role & { readonly url: string }> {
+  const { config, pool, clock, newId, logger } = deps;
+  if (config.apiKey === null) throw new SyncError('configuration_missing', 'API_KEY is not set: the operator\'s API needs one');
+  const stopping = new AbortController();
+  const publisher = deps.kafka.publisher();
+  const kafkaLag = createKafkaLag({ kafka: deps.kafka, pool, topicPrefix: config.topicPrefix, clock });
+  const verifications = createVerifications({ newId, describe: (error) => refusalOf(error).body });
+  const server = createServer();
+  addHealth(server, deps);
+  await registerApi(server, {
+    key: config.apiKey, logger,
+    deps: {
+      pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool),
+      decodeLetter: createLetterDecoder(deps.codec, config.topicPrefix),
+      verify: (integration, settleMs, signal, onProgress) => verifyIntegration({
+        pool, integration, settleMs, clock, sleep, signal, onProgress, readers: connectReaders(deps, integration),
+      }),
+    },
+  });
+  registerOperateMetrics(deps.metrics, () => readStatus({ pool, kafkaLag, clock }, {}), clock);
+  const url = await server.listen({ host: config.host, port: config.ports.operate });
+  const noting = noteEnds(kafkaLag.note, deps, stopping.signal);
+  let stopped: Promise<void> | undefined;
+  return {
+    url,
+    stop: () => (stopped ??= (async () => {
+      stopping.abort();
+      await verifications.stop();
+      await server.close();
+      await noting;
+      await publisher.close();
+      logger.info('operate has stopped');
+    })()),
+  };
+}
+
+async function noteEnds(note: () => Promise<void>, deps: Deps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await note().catch((error: unknown) => deps.logger.debug({ err: describeError(error) }, 'the ends of the topics could not be read'));
+    await sleep(NOTE_ENDS_MS, signal);
+  }
+}
+
+/** Throws SyncError `configuration_missing` when a secret is not set here. */
+export function connectReaders(deps: Pick<Deps, 'redis' | 'clock' | 'env'>, { config }: Pick<StoredIntegration, 'config'>): SideReaders {
+  const system = SYSTEMS[config.system];
+  const context = (side: string, limits: Parameters<typeof createLimiter>[0]['limits']) => ({
+    tenantId: config.tenant, integrationId: config.integration, clock: deps.clock, onCall: () => undefined,
+    limiter: createLimiter({ redis: deps.redis, name: `${config.tenant}/${config.integration}/${side}`, limits, clock: deps.clock }),
+  });
+  return {
+    bevatel: connectBevatel(config, { key: resolveSecret(deps.env, config.bevatel.keyEnv) }, context('bevatel', bevatelRateLimits(config))),
+    external: system.connect(config, { token: resolveSecret(deps.env, config.connection.tokenEnv) }, context('external', system.rateLimits(config))),
+  };
+}
