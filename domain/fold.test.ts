@@ -11,7 +11,7 @@ import { HISTORY, NONE, STRICT } from './testing/context.ts';
 import { exactly } from './time.ts';
 
 const RECORDED = 5_000;
-const seen = (more: Partial<Pick<Seen, 'values' | 'times'>> = {}): Seen => ({ revision: '10', values: { company: 'o' }, times: {}, observedFrom: 4_000, recordedAt: RECORDED, reference: 'B1', ...more });
+const seen = (more: Partial<Pick<Seen, 'values' | 'times'>> = {}): Seen => ({ revision: '10', values: { company: 'o' }, times: {}, observedFrom: 4_000, recordedAt: RECORDED, modifiedAt: null, reference: 'B1', ...more });
 const image = (more: Partial<SideImage> = {}): SideImage => ({
   side: 'external', revision: '10', image: { company: 'o' }, fieldTimes: {}, histories: {}, modifiedAt: null,
   observedFrom: RECORDED + 1, observedTo: RECORDED + 50, readById: false, reference: 'B1', ...more,
