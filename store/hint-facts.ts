@@ -1,0 +1,27 @@
+/** What the links know of records that hints speak of: one statement per batch, nothing locked. */
+import type { Pool } from 'pg';
+import type { Attempt, Seen } from '../domain/link.ts';
+import type { IntegrationKey } from './integrations.ts';
+
+/** The link of an external record, as far as it tells whether a read is needed. */
+export interface HintFacts {
+  readonly externalId: string | null;
+  readonly bevatelId: string | null;
+  readonly seen: Seen | null;
+  readonly attempts: readonly Attempt[];
+}
+
+/** Links of these external records, and links of these Bevatel contacts, whose partner may just be on its way. */
+export async function readHintFacts(pool: Pool, key: IntegrationKey, externalIds: readonly string[], bevatelIds: readonly string[]): Promise<readonly HintFacts[]> {
+  const { rows } = await pool.query<{ external_id: string | null; bevatel_id: string | null; seen: Seen | null; attempts: readonly Attempt[] }>({
+    name: 'read-hint-facts',
+    text: `select l.external_id, l.bevatel_id, l.state #> '{seen,external}' as seen, coalesce(l.state -> 'attempts', '[]'::jsonb) as attempts from links l
+           where l.tenant_id = $1 and l.integration_id = $2 and l.external_id = any($3) and l.external_id is not null
+           union all
+           select l.external_id, l.bevatel_id, l.state #> '{seen,external}', coalesce(l.state -> 'attempts', '[]'::jsonb) from links l
+           where l.tenant_id = $1 and l.integration_id = $2 and l.bevatel_id = any($4) and l.bevatel_id is not null
+             and (l.external_id is null or not l.external_id = any($3))`,
+    values: [key.tenantId, key.integrationId, externalIds, bevatelIds],
+  });
+  return rows.map((row) => ({ externalId: row.external_id, bevatelId: row.bevatel_id, seen: row.seen, attempts: row.attempts }));
+}
