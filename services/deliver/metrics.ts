@@ -1,15 +1,15 @@
 /** What delivery counts. Labels are integration ids, sides, kinds and codes only (I11). */
 import { Counter, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { Side } from '../../schemas/value.ts';
+import type { LagKey, LagRecorder } from '../../store/lag.ts';
 
 export interface DeliverMetrics {
   /** One link written; `lagMs` from the source's edit to the answer, null where the edit has no time. */
-  written(integrationId: string, side: Side, lagMs: number | null): void;
+  written(key: LagKey, lagMs: number | null): void;
   failedCycle(integrationId: string, code: string): void;
 }
 
-export function deliverMetrics(registry: Registry): DeliverMetrics {
+export function deliverMetrics(registry: Registry, recorder: Pick<LagRecorder, 'record'>): DeliverMetrics {
   const registers = [registry];
   const writes = new Counter({ name: 'sync_deliver_links_written_total', help: 'Links written, one per attempt that was applied.', labelNames: ['integration', 'side'], registers });
   const lag = new Histogram({
@@ -18,9 +18,12 @@ export function deliverMetrics(registry: Registry): DeliverMetrics {
   });
   const failures = new Counter({ name: 'sync_deliver_failed_cycles_total', help: 'Cycles that ended in an error.', labelNames: ['integration', 'code'], registers });
   return {
-    written(integration, side, lagMs) {
-      writes.inc({ integration, side });
-      if (lagMs !== null) lag.observe({ integration, side }, lagMs / 1_000);
+    written(key, lagMs) {
+      const labels = { integration: key.integrationId, side: key.side };
+      writes.inc(labels);
+      if (lagMs === null) return;
+      lag.observe(labels, lagMs / 1_000);
+      recorder.record(key, lagMs);
     },
     failedCycle: (integration, code) => failures.inc({ integration, code }),
   };

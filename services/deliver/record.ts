@@ -41,7 +41,7 @@ export async function recordResults(deps: DeliverDeps, known: KnownIntegration, 
     const links = written.filter((one) => one.side === side).map((one) => one.link);
     if (links.length > 0) deps.onWritten(known, side, links);
   }
-  for (const { side, attempt, link } of written) deps.metrics.written(known.integrationId, side, lagOf(attempt, link, deps.clock()));
+  for (const { side, attempt, link } of written) deps.metrics.written({ tenantId: known.tenantId, integrationId: known.integrationId, side }, lagOf(attempt, link, deps.clock()));
 }
 
 interface Written {
