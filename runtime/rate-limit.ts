@@ -1,31 +1,54 @@
 /**
  * Rate limiting: the documented limits of a system, shared by all processes through Redis, fed by its own headers.
+ * It is the `Limiter` of connectors/connector.ts.
  *
- * Live work goes before repair before backfill. Without Redis each process goes on alone at a quarter of the limit
- * (design §6). The windows are those of rate-limiter-flexible: `points` in each window of `perMs`.
+ * - Live work goes before repair before backfill. The windows are those of rate-limiter-flexible: `points` in each
+ *   window of `perMs`, in whole seconds.
+ * - A pause that the system asked for holds here at once and, through Redis, in the other processes.
+ * - Without Redis each limiter goes on alone at a quarter of the limit (design §6; I10: throttled is not failed).
  */
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import type { CallOptions, Limiter, RateLimit } from '../connectors/connector.ts';
 import { SyncError } from '../schemas/errors.ts';
 import { LANES } from '../schemas/value.ts';
+import type { Lane } from '../schemas/value.ts';
 import { sleep as realSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
 
-/** Share of the limit that one process uses while Redis is away. */
+/** Share of the limit that a limiter uses while Redis is away. */
 const ALONE = 0.25;
+/** Long pauses are slept in steps, so that a line that everybody has left ends soon. */
+const STEP_MS = 1_000;
+
+/** A documented limit: `points` calls of one kind in `perMs`. */
+export interface LimitOfKind {
+  readonly kind: string;
+  readonly points: number;
+  readonly perMs: number;
+}
 
 export interface LimiterOptions {
   readonly redis: Redis | null;
-  /** Names whose quota it is: one integration and system, across processes. */
+  /** Names whose quota it is: one integration and system, the same in all processes. */
   readonly name: string;
-  readonly limits: readonly RateLimit[];
+  readonly limits: readonly LimitOfKind[];
   readonly clock: () => number;
   readonly sleep?: Sleep;
 }
 
+/** What a system's headers or a 429 said; times in ms from now. */
+export interface Told {
+  readonly pauseMs?: number;
+  readonly remaining?: number;
+  readonly resetMs?: number;
+  readonly dailyRemaining?: number;
+}
+
 /** A limiter that can also be asked, so that work is leased only when it can be done (many changes while throttled become one write). */
-export interface QuotaLimiter extends Limiter {
+export interface QuotaLimiter {
+  /** Waits for a place; rejects with SyncError `rate_limited` when the signal ends first. A kind without a limit waits for nothing. */
+  take(kind: string, call: { readonly signal: AbortSignal; readonly lane: Lane }): Promise<void>;
+  feedback(kind: string, told: Told): void;
   /** Milliseconds until a call of this kind may go out, as far as known here; 0 for now. */
   waitMs(kind: string): number;
   /** What the system last told of its daily quota; null when it never did. */
@@ -34,9 +57,7 @@ export interface QuotaLimiter extends Limiter {
 
 interface Waiting {
   readonly lane: number;
-  readonly signal: AbortSignal;
-  readonly go: () => void;
-  readonly give: (error: SyncError) => void;
+  readonly admit: () => void;
 }
 
 export function createLimiter(options: LimiterOptions): QuotaLimiter {
@@ -44,18 +65,24 @@ export function createLimiter(options: LimiterOptions): QuotaLimiter {
   let daily: number | null = null;
   return {
     take: (kind, call) => kinds.get(kind)?.take(call) ?? Promise.resolve(),
-    feedback(kind, told) {
+    feedback: (kind, told) => {
       if (told.dailyRemaining !== undefined) daily = told.dailyRemaining;
       const untilReset = told.remaining === 0 ? (told.resetMs ?? 0) : 0;
-      kinds.get(kind)?.pause(Math.max(told.pauseMs ?? 0, untilReset));
+      kinds.get(kind)?.pauseAll(Math.max(told.pauseMs ?? 0, untilReset));
     },
     waitMs: (kind) => kinds.get(kind)?.waitMs() ?? 0,
     dailyRemaining: () => daily,
   };
 }
 
+/** The library counts whole seconds: a shorter window becomes one second with as many points as fit into it. */
+function windowOf({ points, perMs }: LimitOfKind): { readonly points: number; readonly duration: number } {
+  const duration = Math.max(1, Math.ceil(perMs / 1_000));
+  return { points: Math.max(1, Math.floor((points * duration * 1_000) / perMs)), duration };
+}
+
 class KindLimiter {
-  readonly #limiter: RateLimiterRedis | RateLimiterMemory;
+  readonly #counter: RateLimiterRedis | RateLimiterMemory;
   readonly #clock: () => number;
   readonly #sleep: Sleep;
   readonly #name: string;
@@ -63,69 +90,73 @@ class KindLimiter {
   #pausedUntil = 0;
   #isPumping = false;
 
-  constructor({ redis, name, clock, sleep = realSleep }: LimiterOptions, { kind, points, perMs }: RateLimit) {
+  constructor({ redis, name, clock, sleep = realSleep }: LimiterOptions, limit: LimitOfKind) {
     this.#clock = clock;
     this.#sleep = sleep;
     this.#name = name;
-    const duration = perMs / 1_000;
-    const alone = new RateLimiterMemory({ keyPrefix: `limit:${kind}`, points: Math.max(1, Math.floor(points * ALONE)), duration });
-    this.#limiter = redis
-      ? new RateLimiterRedis({ storeClient: redis, keyPrefix: `limit:${kind}`, points, duration, insuranceLimiter: alone, rejectIfRedisNotReady: true })
-      : alone;
-  }
-
-  pause(ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock() + ms);
+    const keyPrefix = `limit:${limit.kind}`;
+    const { points, duration } = windowOf(limit);
+    const alone = new RateLimiterMemory({ keyPrefix, points: Math.max(1, Math.floor(points * ALONE)), duration });
+    this.#counter = redis ? new RateLimiterRedis({ storeClient: redis, keyPrefix, points, duration, insuranceLimiter: alone, rejectIfRedisNotReady: true }) : alone;
   }
 
   waitMs(): number {
     return Math.max(0, this.#pausedUntil - this.#clock());
   }
 
-  take({ signal, lane }: CallOptions): Promise<void> {
+  /** Pauses this kind of call here and, to the second, in all other processes. */
+  pauseAll(ms: number): void {
+    if (ms <= 0) return;
+    this.#pause(ms);
+    this.#counter.block(this.#name, Math.ceil(ms / 1_000)).catch(() => undefined);
+  }
+
+  take({ signal, lane }: { readonly signal: AbortSignal; readonly lane: Lane }): Promise<void> {
     return new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
+        reject(tooLate());
+      };
+      const admit = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const waiting: Waiting = { lane: LANES.indexOf(lane), admit };
       if (signal.aborted) {
         reject(tooLate());
         return;
       }
-      const waiting: Waiting = { lane: LANES.indexOf(lane), signal, go: resolve, give: reject };
+      signal.addEventListener('abort', leave, { once: true });
       const at = this.#queue.findIndex((other) => other.lane > waiting.lane);
       this.#queue.splice(at < 0 ? this.#queue.length : at, 0, waiting);
-      signal.addEventListener('abort', () => this.#leave(waiting), { once: true });
       void this.#pump();
     });
   }
 
-  #leave(waiting: Waiting): void {
-    const at = this.#queue.indexOf(waiting);
-    if (at < 0) return;
-    this.#queue.splice(at, 1);
-    waiting.give(tooLate());
+  #pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#clock() + ms);
   }
 
   /** Takes one place after the other and gives each to whoever is first then. */
   async #pump(): Promise<void> {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    try {
-      while (this.#queue.length > 0) {
-        const waitMs = this.waitMs() || (await this.#consume());
-        if (waitMs > 0) await this.#sleep(Math.min(waitMs, STEP_MS));
-        else this.#queue.shift()?.go();
-      }
-    } finally {
-      this.#isPumping = false;
+    while (this.#queue.length > 0) {
+      const waitMs = this.waitMs() || (await this.#consume());
+      if (waitMs > 0) await this.#sleep(Math.min(waitMs, STEP_MS));
+      else this.#queue.shift()?.admit();
     }
+    this.#isPumping = false;
   }
 
   /** 0 when a place was taken, else how long until there may be one (ms). */
   async #consume(): Promise<number> {
     try {
-      await this.#limiter.consume(this.#name);
+      await this.#counter.consume(this.#name);
       return 0;
-    } catch (rejected) {
-      const waitMs = rejected instanceof RateLimiterRes ? Math.max(1, rejected.msBeforeNext) : 1_000;
-      this.pause(waitMs);
+    } catch (refused) {
+      const waitMs = refused instanceof RateLimiterRes ? Math.max(1, refused.msBeforeNext) : STEP_MS;
+      this.#pause(waitMs);
       return waitMs;
     }
   }
