@@ -21,6 +21,7 @@ export const zPage = z.object({
 });
 
 export const zMissing = z.object({ id: z.string(), reason: z.string(), merged_into: z.string().nullish() });
+export type MissingAnswer = z.infer<typeof zMissing>;
 export const zBatchRead = z.object({ results: z.array(zContact), missing: z.array(zMissing) });
 
 /** The `error` object of a refusal; anything may be missing. */

@@ -1,12 +1,11 @@
 /** Listing, reading by id, and looking up by the partner's id. */
 import pLimit from 'p-limit';
 import type { CallOptions, ListPage, ReadResult, RecordImage } from '../connector.ts';
-import type { ContactAnswer } from './answers.ts';
-import { zBatchRead, zMissing, zPage } from './answers.ts';
+import type { ContactAnswer, MissingAnswer } from './answers.ts';
+import { zBatchRead, zPage } from './answers.ts';
 import type { BevatelClient } from './client.ts';
 import { BATCH_LIMIT, PAGE_LIMIT } from './contact-api.ts';
 import { toRecordImage } from './record.ts';
-import type { z } from 'zod';
 
 /** Look-ups by reference are single calls; so many go side by side. */
 const LOOK_UPS_AT_ONCE = 8;
@@ -32,7 +31,7 @@ export async function readRecords(
 }
 
 /** A reason that the contract does not name proves nothing (I9): the record counts as not found. */
-function toGone({ id, reason, merged_into: survivor }: z.infer<typeof zMissing>): ReadResult {
+function toGone({ id, reason, merged_into: survivor }: MissingAnswer): ReadResult {
   if (reason === 'merged' && typeof survivor === 'string') return { kind: 'merged', id, mergedInto: survivor };
   return { kind: 'gone', id, how: reason === 'deleted' || reason === 'erased' ? reason : 'not_found' };
 }
