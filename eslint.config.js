@@ -29,7 +29,7 @@ const importsKafkaClient = ['runtime/kafka*.ts', 'deploy/local/kafka-admin.ts', 
 const elements = [
   ...SERVICES.map((type) => ({ type, pattern: `services/${type}` })),
   ...Object.keys(MAY_IMPORT).filter((type) => !SERVICES.includes(type)).map((type) => ({ type, pattern: type })),
-  ...['bin', 'deploy', 'bench', 'tests', 'simulation'].map((type) => ({ type, pattern: type })),
+  ...['services', 'bin', 'deploy', 'bench', 'tests', 'simulation'].map((type) => ({ type, pattern: type })),
 ];
 
 /** A policy that forbids `from` every folder that is not in `allowed`. */
@@ -56,7 +56,7 @@ export default defineConfig(
     extends: [tseslint.configs.base],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-var': 'error',
       'prefer-const': 'error',
       'max-lines': ['error', 400],
