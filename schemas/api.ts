@@ -13,7 +13,7 @@ const zTime = z.int().nonnegative();
 const zCount = z.int().nonnegative();
 const zValues = z.array(zValue);
 
-/** Body of every refusal. `code` is one of schemas/errors.ts. */
+/** `code` is one of schemas/errors.ts. */
 export const zApiError = z.object({
   code: z.string(),
   message: z.string(),
@@ -23,6 +23,8 @@ export const zApiError = z.object({
   changed: z.array(z.object({ side: zSide, was: zValues.nullable(), now: zValues })).optional(),
 });
 export type ApiError = z.infer<typeof zApiError>;
+/** Body of every refusal. */
+export const zRefusal = z.object({ error: zApiError });
 
 export const zFilter = z.object({ tenant: z.string().optional(), integration: z.string().optional() });
 

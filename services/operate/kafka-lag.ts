@@ -53,7 +53,7 @@ export interface KafkaLagOptions {
 function consumersOf(prefix: string): readonly { group: string; topic: string; stored: boolean }[] {
   return [
     ...LANES.map((lane) => ({ group: `${prefix}reconcile-${lane}`, topic: topicName(prefix, changesTopic(lane)), stored: true })),
-    { group: `${prefix}capture-hints`, topic: topicName(prefix, HINTS_TOPIC), stored: false },
+    { group: `${prefix}capture`, topic: topicName(prefix, HINTS_TOPIC), stored: false },
   ];
 }
 

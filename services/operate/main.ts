@@ -1,19 +1,19 @@
 /** Operate: the operator's API with the numbers, the holds and the proofs (design §7). Wires connectors to `verify`. */
-import { connectBevatel, bevatelRateLimits, SYSTEMS } from '../../connectors/registry.ts';
+import { bevatelConnector, bevatelLimits, externalConnector, externalRateLimits, resolveSecrets } from '../../connectors/registry.ts';
+import type { ConnectorContext, RateLimit } from '../../connectors/connector.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
 import { createLimiter } from '../../runtime/rate-limit.ts';
-import { resolveSecret } from '../../runtime/secrets.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { SyncError } from '../../schemas/errors.ts';
+import type { Side } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
 import { createKafkaLag } from './kafka-lag.ts';
 import { createLetterDecoder } from './letter-decoder.ts';
 import { registerOperateMetrics } from './metrics.ts';
-import { refusalOf } from './refusal.ts';
-import { createServer, registerApi } from './server.ts';
-import { addHealth } from './health.ts';
+import { apiErrorOf } from './refusal.ts';
+import { createApiServer } from './server.ts';
 import type { SideReaders } from './side-reader.ts';
 import { readStatus } from './status.ts';
 import { createVerifications } from './verifications.ts';
@@ -28,11 +28,10 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
   const stopping = new AbortController();
   const publisher = deps.kafka.publisher();
   const kafkaLag = createKafkaLag({ kafka: deps.kafka, pool, topicPrefix: config.topicPrefix, clock });
-  const verifications = createVerifications({ newId, describe: (error) => refusalOf(error).body });
-  const server = createServer();
-  addHealth(server, deps);
-  await registerApi(server, {
-    key: config.apiKey, logger,
+  const verifications = createVerifications({ newId, describe: (error) => apiErrorOf(error) });
+  const server = await createApiServer({
+    key: config.apiKey,
+    http: { logger, metrics: deps.metrics, checks: { database: () => pool.query('select 1'), kafka: () => deps.kafka.check(), registry: () => deps.codec.check() } },
     deps: {
       pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool),
       decodeLetter: createLetterDecoder(deps.codec, config.topicPrefix),
@@ -66,14 +65,14 @@ async function noteEnds(note: () => Promise<void>, deps: Deps, signal: AbortSign
 }
 
 /** Throws SyncError `configuration_missing` when a secret is not set here. */
-export function connectReaders(deps: Pick<Deps, 'redis' | 'clock' | 'env'>, { config }: Pick<StoredIntegration, 'config'>): SideReaders {
-  const system = SYSTEMS[config.system];
-  const context = (side: string, limits: Parameters<typeof createLimiter>[0]['limits']) => ({
+export function connectReaders(deps: Pick<Deps, 'redis' | 'clock' | 'env' | 'config'>, { config }: Pick<StoredIntegration, 'config'>): SideReaders {
+  const secrets = resolveSecrets(config, deps.env);
+  const context = (side: Side, limits: readonly RateLimit[]): ConnectorContext => ({
     tenantId: config.tenant, integrationId: config.integration, clock: deps.clock, onCall: () => undefined,
-    limiter: createLimiter({ redis: deps.redis, name: `${config.tenant}/${config.integration}/${side}`, limits, clock: deps.clock }),
+    limiter: createLimiter({ redis: deps.redis, name: `${deps.config.topicPrefix}${config.tenant}/${config.integration}/${side}`, limits, clock: deps.clock }),
   });
   return {
-    bevatel: connectBevatel(config, { key: resolveSecret(deps.env, config.bevatel.keyEnv) }, context('bevatel', bevatelRateLimits(config))),
-    external: system.connect(config, { token: resolveSecret(deps.env, config.connection.tokenEnv) }, context('external', system.rateLimits(config))),
+    bevatel: bevatelConnector(config, secrets, context('bevatel', bevatelLimits())),
+    external: externalConnector(config, secrets, context('external', externalRateLimits(config))),
   };
 }

@@ -4,8 +4,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import {
-  zApiError, zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zExplainAnswer, zExplainQuery,
-  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zReplayBody, zResolveAnswer, zResolveBody, zStatus,
+  zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zExplainAnswer, zExplainQuery,
+  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zStatus,
   zVerification, zVerificationParams, zVerifyBody,
 } from '../../schemas/api.ts';
 import type { Certificate } from '../../schemas/api.ts';
@@ -39,7 +39,7 @@ function actorOf(request: FastifyRequest): string {
   return typeof name === 'string' && /^[\w.@ -]{1,100}$/.test(name) ? name : 'operator';
 }
 
-const refusals = { 400: zApiError, 401: zApiError, 404: zApiError, 409: zApiError, 503: zApiError };
+const refusals = { 401: zRefusal, 404: zRefusal, 409: zRefusal, 422: zRefusal, 503: zRefusal };
 
 export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   const app = server.withTypeProvider<ZodTypeProvider>();

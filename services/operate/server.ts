@@ -1,33 +1,30 @@
 /** The operator's HTTP API: one Bearer key before everything, zod at the edge, refusals with code and advice. */
 import swagger from '@fastify/swagger';
-import Fastify from 'fastify';
-import type { FastifyInstance } from 'fastify';
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { Logger } from '../../runtime/logger.ts';
-import { describeError } from '../../runtime/logger.ts';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { createHttpServer } from '../../runtime/http-server.ts';
+import type { HttpServer, HttpServerOptions } from '../../runtime/http-server.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import { bearerMatches } from './api-key.ts';
-import { refusalOf } from './refusal.ts';
+import { apiErrorOf } from './refusal.ts';
+import { StateMoved } from './resolve-conflict.ts';
 import { registerRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
 
-export interface ServerOptions {
+export interface ApiServerOptions {
   readonly key: string;
-  readonly logger: Logger;
+  readonly http: HttpServerOptions;
   readonly deps: RouteDeps;
 }
 
 const BODY_LIMIT_BYTES = 65_536;
 
-/** Adds the API under `/v1` to a server, with its documentation at `/v1/openapi.json`. */
-export async function registerApi(server: FastifyInstance, { key, logger, deps }: ServerOptions): Promise<void> {
+/** The API under `/v1`, its document at `/v1/openapi.json`; health and metrics beside it need no key. */
+export async function createApiServer({ key, http, deps }: ApiServerOptions): Promise<HttpServer> {
+  const server = createHttpServer({ ...http, bodyLimit: BODY_LIMIT_BYTES });
   await server.register(async (api) => {
-    api.setValidatorCompiler(validatorCompiler);
-    api.setSerializerCompiler(serializerCompiler);
     api.setErrorHandler((error, _request, reply) => {
-      const { status, body } = refusalOf(error);
-      if (status >= 500) logger.error({ err: describeError(error), code: body.code }, 'a request failed');
-      return reply.code(status).send(body);
+      if (error instanceof StateMoved) return reply.code(409).send({ error: apiErrorOf(error) });
+      throw error;
     });
     api.addHook('onRequest', async (request) => {
       if (!bearerMatches(request.headers.authorization, key)) throw new SyncError('unauthenticated', 'the key is missing or wrong');
@@ -44,18 +41,13 @@ export async function registerApi(server: FastifyInstance, { key, logger, deps }
     registerRoutes(api, deps);
     api.get('/v1/openapi.json', { schema: { hide: true } }, () => api.swagger());
   });
+  return server;
 }
 
-/** The document of the API, without a database or a port. */
-export async function operateOpenApi(deps: RouteDeps, logger: Logger): Promise<unknown> {
-  const server = Fastify();
-  await registerApi(server, { key: 'document', logger, deps });
-  await server.ready();
+/** The document of the API; no route is called, so its dependencies need not work. */
+export async function operateOpenApi(options: Omit<ApiServerOptions, 'key'>): Promise<unknown> {
+  const server = await createApiServer({ ...options, key: 'document' });
   const answer = await server.inject({ url: '/v1/openapi.json', headers: { authorization: 'Bearer document' } });
   await server.close();
   return answer.json();
-}
-
-export function createServer(): FastifyInstance {
-  return Fastify({ bodyLimit: BODY_LIMIT_BYTES, logger: false, forceCloseConnections: true });
 }
