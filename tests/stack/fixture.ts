@@ -16,8 +16,8 @@ export function stackUrls(): StackUrls {
 }
 
 /**
- * A fresh database and a random topic prefix, dropped after the file (or the `describe` it is called in).
- * Call it in `beforeAll` or at the top of the file with `await`.
+ * A fresh database and a random topic prefix, dropped after the file. Call it at the top of the file with
+ * `await`: in a hook, vitest would not hear of the clean-up.
  */
 export async function isolatedStack(name: string): Promise<TestStack> {
   const urls = stackUrls();
