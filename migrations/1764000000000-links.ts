@@ -37,7 +37,6 @@ create table links (
   primary key (tenant_id, integration_id, link_id),
   check (bevatel_id is not null or external_id is not null)
 ) with (fillfactor = 70, toast_tuple_target = 8160);
-alter table links alter column state set compression lz4;
 create unique index links_bevatel_id  on links (tenant_id, bevatel_id, integration_id)  where bevatel_id is not null;
 create unique index links_external_id on links (tenant_id, integration_id, external_id) where external_id is not null;
 create index links_due  on links (tenant_id, integration_id, lane, due_at) where due_at is not null;
