@@ -10,8 +10,8 @@ import type { ContactChange } from '../../../schemas/change.ts';
 import { SyncError } from '../../../schemas/errors.ts';
 import { changeKey, changesTopic, topicName } from '../../../schemas/topics.ts';
 import type { Lane } from '../../../schemas/value.ts';
-import type { PublishedContact } from './published-contact.ts';
-import { changeOfPublished, zPublishedContact } from './published-contact.ts';
+import type { PublishedChange } from './published-change.ts';
+import { changeOfPublished, zPublishedChange } from './published-change.ts';
 
 export interface ChangeMessage {
   readonly topic: string;
@@ -33,21 +33,21 @@ export interface ContactPublisherOptions {
 }
 
 export interface ContactPublisher {
-  /** Throws SyncError `change_malformed` with every fault of every contact; then nothing was published. */
-  publish(tenantId: string, contacts: readonly PublishedContact[], lane?: Lane): Promise<void>;
+  /** Lane: `live` (default) for edits, `backfill` for a first load. Throws SyncError `change_malformed` with every fault of every change; then nothing was published. */
+  publish(tenantId: string, changes: readonly PublishedChange[], lane?: Lane): Promise<void>;
 }
 
-const zContacts = z.array(zPublishedContact);
+const zChanges = z.array(zPublishedChange);
 
 export function createContactPublisher({ encode, send, topicPrefix, clock, newId }: ContactPublisherOptions): ContactPublisher {
   return {
-    publish: async (tenantId, contacts, lane = 'live') => {
-      const checked = zContacts.safeParse(contacts);
+    publish: async (tenantId, changes, lane = 'live') => {
+      const checked = zChanges.safeParse(changes);
       if (!checked.success) throw malformed(checked.error);
       const topic = topicName(topicPrefix, changesTopic(lane));
       const receivedAt = clock();
-      const messages = checked.data.map((contact) => {
-        const change = changeOfPublished(contact, { changeId: newId(), tenantId, receivedAt });
+      const messages = checked.data.map((published) => {
+        const change = changeOfPublished(published, { changeId: newId(), tenantId, receivedAt });
         return { topic, key: changeKey(change), value: encode(change) };
       });
       if (messages.length > 0) await send(messages);
@@ -57,5 +57,5 @@ export function createContactPublisher({ encode, send, topicPrefix, clock, newId
 
 function malformed(error: z.ZodError): SyncError {
   const faults = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  return new SyncError('change_malformed', `contacts do not fit the contract: ${faults.map(({ path }) => path).join(', ')}`, { faults });
+  return new SyncError('change_malformed', `changes do not fit the contract: ${faults.map(({ path }) => path).join(', ')}`, { faults });
 }
