@@ -1,0 +1,54 @@
+/**
+ * Which hints of one partition are taken and not yet done. Reads of different records overtake each other; the offset
+ * that may be committed is the first one that is not done, so that nothing is lost by a crash (I7).
+ */
+export class HintWindow {
+  /** In the order of the log. */
+  readonly #open = new Set<bigint>();
+  readonly #waiting = new Set<() => void>();
+  #next: bigint;
+  #low: bigint;
+
+  constructor(from: bigint) {
+    this.#next = from;
+    this.#low = from;
+  }
+
+  /** Everything below is done. */
+  get low(): bigint {
+    return this.#low;
+  }
+
+  get idle(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /** True for an offset that was not taken before. */
+  isFresh(offset: bigint): boolean {
+    return offset >= this.#next;
+  }
+
+  take(offset: bigint): void {
+    this.#open.add(offset);
+    this.#next = offset + 1n;
+  }
+
+  done(offset: bigint): void {
+    this.#open.delete(offset);
+    const first: bigint = this.#open.values().next().value ?? this.#next;
+    if (first === this.#low) return;
+    this.#low = first;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Resolves when `low` has moved, when everything is done, or after `ms`. */
+  async progress(ms: number): Promise<void> {
+    if (this.idle) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#waiting.add(resolve);
+    await promise;
+    clearTimeout(timer);
+    this.#waiting.delete(resolve);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * What can become of hints, each effect on its own: dropped, read and published, parked, buried as a dead letter. All
+ * of them end by calling the hints done; those that need Kafka or the database wait for it for as long as it takes.
+ */
+import type { Pool } from 'pg';
+import type { Codec } from '../../runtime/codec.ts';
+import { inTransaction } from '../../runtime/database.ts';
+import { describeError } from '../../runtime/logger.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
+import type { ContactChange, ContactHint } from '../../schemas/change.ts';
+import type { SyncError } from '../../schemas/errors.ts';
+import { isSyncError } from '../../schemas/errors.ts';
+import { HINTS_TOPIC, hintKey, topicName } from '../../schemas/topics.ts';
+import type { Lane } from '../../schemas/value.ts';
+import { readHintFacts } from '../../store/hint-facts.ts';
+import type { HintFacts } from '../../store/hint-facts.ts';
+import { recordError, recordSuccess } from '../../store/integrations.ts';
+import type { IntegrationKey } from '../../store/integrations.ts';
+import { insertDeadLetters } from '../../store/quarantine.ts';
+import { parkHints } from '../../store/waiting-hints.ts';
+import { changeOfErasure } from './change-of-record.ts';
+import type { LiveIntegration } from './integration-set.ts';
+import { integrationKeyOf } from '../../store/watch-integrations.ts';
+import type { CaptureMetrics } from './metrics.ts';
+import type { PublishChanges } from './publish-changes.ts';
+import { readRecords } from './read-records.ts';
+import type { ReadRecords, ReadRequest } from './read-records.ts';
+import type { TrackedHint } from './record-reader.ts';
+
+export interface HintWorkOptions {
+  readonly pool: Pool;
+  readonly codec: Codec<ContactHint>;
+  readonly topicPrefix: string;
+  readonly publishChanges: PublishChanges;
+  readonly metrics: CaptureMetrics;
+  readonly logger: Logger;
+  readonly readTimeoutMs: number;
+  readonly clock: () => number;
+  readonly newId: () => string;
+  readonly random: () => number;
+  readonly sleep: Sleep;
+  /** Ends every wait; what is then undone comes again. */
+  readonly signal: AbortSignal;
+}
+
+const RETRY_MS = { first: 500, last: 60_000 };
+const OWN_RETRY_MS = 500;
+const SUCCESS_EVERY_MS = 1_000;
+
+export class HintWork {
+  readonly #options: HintWorkOptions;
+  readonly #failures = new Map<string, number>();
+  readonly #successAt = new Map<string, number>();
+
+  constructor(options: HintWorkOptions) {
+    this.#options = options;
+  }
+
+  finish(hints: readonly TrackedHint[], outcome: string): void {
+    this.#options.metrics.hints.inc({ outcome }, hints.length);
+    for (const hint of hints) hint.done();
+  }
+
+  drop(hints: readonly TrackedHint[], reason: string): void {
+    this.finish(hints, reason);
+  }
+
+  /** The links of external records, and of the Bevatel contacts that notifications of the reference name. */
+  async factsOf(integration: LiveIntegration, hints: readonly ContactHint[]): Promise<readonly HintFacts[]> {
+    const external = hints.filter(({ side }) => side === 'external');
+    if (external.length === 0) return [];
+    const { referenceProperty } = integration.stored.config.connection;
+    const partners = external.flatMap(({ field, value }) => (field === referenceProperty && value !== null ? [value] : []));
+    const ids = [...new Set(external.map(({ recordId }) => recordId))];
+    return (await this.#insist('facts', () => readHintFacts(this.#options.pool, integration, ids, [...new Set(partners)]))) ?? [];
+  }
+
+  read(request: ReadRequest): Promise<ReadRecords> {
+    return readRecords({ ...this.#options, timeoutMs: this.#options.readTimeoutMs }, request);
+  }
+
+  async publish(changes: readonly ContactChange[], lane: Lane): Promise<void> {
+    await this.#insist('publish', () => this.#options.publishChanges(changes, lane));
+  }
+
+  /** Publishes privacy deletions at once. */
+  async erase(integration: LiveIntegration, hints: readonly TrackedHint[]): Promise<void> {
+    if (hints.length === 0) return;
+    const { clock, newId } = this.#options;
+    const ids = new Set(hints.map(({ hint }) => `${hint.side}/${hint.recordId}`));
+    const changes = [...ids].map((id) => {
+      const side = id.startsWith('bevatel/') ? ('bevatel' as const) : ('external' as const);
+      const now = clock();
+      return changeOfErasure(id.slice(id.indexOf('/') + 1), {
+        changeId: newId(), tenantId: integration.tenantId, integrationId: integration.integrationId, side, capture: 'read', readById: false, observedFrom: now, observedTo: now,
+      });
+    });
+    await this.publish(changes, 'live');
+    if (!this.#options.signal.aborted) this.finish(hints, 'erased');
+  }
+
+  /** Keeps the newest hint of each record for later. */
+  async park(records: readonly (readonly TrackedHint[])[]): Promise<void> {
+    const { pool, clock } = this.#options;
+    const newest = records.flatMap((hints) => {
+      const last = hints.at(-1)?.hint;
+      const mergedInto = hints.findLast(({ hint }) => hint.mergedInto !== null)?.hint.mergedInto ?? null;
+      return last ? [{ ...last, mergedInto }] : [];
+    });
+    await this.#insist('park', () => parkHints(pool, newest, clock(), clock()));
+    if (!this.#options.signal.aborted) this.finish(records.flat(), 'parked');
+  }
+
+  async bury(hints: readonly TrackedHint[], error: SyncError): Promise<void> {
+    const { pool, clock, newId } = this.#options;
+    const letters = hints.map(({ hint, topic, partition, offset, key, bytes }) => ({
+      deadLetterId: newId(), tenantId: hint.tenantId, integrationId: hint.integrationId, side: hint.side, recordId: hint.recordId,
+      code: error.code, detail: error.message, stage: 'capture' as const, topic, partition, offset: String(offset), key, bytes, deadAt: clock(),
+    }));
+    await this.#insist('bury', () => inTransaction(pool, (client) => insertDeadLetters(client, letters)));
+    this.#countError('hints', error);
+    if (!this.#options.signal.aborted) this.finish(hints, 'dead');
+  }
+
+  /** Bytes that are no hint; the partition goes on (I8). */
+  async buryBytes(at: Pick<TrackedHint, 'topic' | 'partition' | 'offset' | 'key'>, bytes: Buffer, error: SyncError): Promise<void> {
+    const { clock, newId, pool } = this.#options;
+    const letter = {
+      deadLetterId: newId(), tenantId: null, integrationId: null, side: null, recordId: null, code: error.code, detail: error.message, stage: 'capture' as const,
+      topic: at.topic, partition: at.partition, offset: String(at.offset), key: at.key, bytes, deadAt: clock(),
+    };
+    await inTransaction(pool, (client) => insertDeadLetters(client, [letter]));
+    this.#options.metrics.hints.inc({ outcome: 'dead' });
+    this.#countError('hints', error);
+  }
+
+  /** A hint that was parked, as if it came from the log; for dead letters. */
+  tracked(hint: ContactHint): TrackedHint {
+    const { topicPrefix, codec } = this.#options;
+    return {
+      hint, key: Buffer.from(hintKey(hint)), bytes: codec.encode(hint), topic: topicName(topicPrefix, HINTS_TOPIC), partition: -1, offset: -1n, done: () => undefined,
+    };
+  }
+
+  /** Notes a failed read of an integration; gives the time (our clock) before which it is not tried again. */
+  waitAfter(integration: IntegrationKey, error: unknown): number {
+    const { clock, random, pool, logger } = this.#options;
+    const key = integrationKeyOf(integration);
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    const told = isSyncError(error) ? (error.facts.retryAfterMs ?? 0) : 0;
+    const waitMs = Math.max(told, Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** failures) * (0.5 + random() / 2));
+    this.#countError('read', error);
+    logger.warn({ tenantId: integration.tenantId, integrationId: integration.integrationId, waitMs, err: describeError(error) }, 'records could not be read yet');
+    if (isSyncError(error)) {
+      recordError(pool, integration, { code: error.code, message: error.message, at: clock() }).catch(() => undefined);
+    }
+    return clock() + waitMs;
+  }
+
+  /** Notes that the system answered, at most once a second. */
+  succeeded(integration: IntegrationKey): void {
+    const key = integrationKeyOf(integration);
+    const now = this.#options.clock();
+    this.#failures.delete(key);
+    if (now - (this.#successAt.get(key) ?? 0) < SUCCESS_EVERY_MS) return;
+    this.#successAt.set(key, now);
+    recordSuccess(this.#options.pool, integration, now).catch(() => undefined);
+  }
+
+  #countError(part: string, error: unknown): void {
+    this.#options.metrics.errors.inc({ part, code: isSyncError(error) ? error.code : 'internal' });
+  }
+
+  /** Repeats what needs our own side until it succeeds or the service stops; undefined when it stopped. */
+  async #insist<T>(part: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { signal, sleep, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        this.#countError(part, error);
+        logger.warn({ part, err: describeError(error) }, 'waiting for our own side');
+        await sleep(OWN_RETRY_MS, signal);
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Reads what the hints of one integration speak of: gathers them for a few milliseconds, drops those that need no read,
+ * reads the rest in batches, publishes the images, and only then calls them done.
+ *
+ * - One record is read by one call at a time. A hint that comes while its record is being read causes another read
+ *   afterwards, so that the last image published was read after the last hint came.
+ * - While the system is away, throttled beyond the call's deadline or paused, hints are parked in the database, so that
+ *   other integrations on the same partitions go on (I8, I10); services/capture/waiting.ts reads them later.
+ * - Kafka or the database being away is waited for; nothing is called done without its effect.
+ */
+import { isSyncError } from '../../schemas/errors.ts';
+import type { ContactHint } from '../../schemas/change.ts';
+import { LANES } from '../../schemas/value.ts';
+import type { Lane } from '../../schemas/value.ts';
+import type { HintFacts } from '../../store/hint-facts.ts';
+import type { HintVerdict } from './hint-verdict.ts';
+import { verdictOnHint } from './hint-verdict.ts';
+import type { HintWork } from './hint-work.ts';
+import type { LiveIntegration } from './integration-set.ts';
+import type { ReadRecords } from './read-records.ts';
+
+/** A hint with its place on the log and what to do when it is done. */
+export interface TrackedHint {
+  readonly hint: ContactHint;
+  readonly key: Buffer | null;
+  readonly bytes: Buffer;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly done: () => void;
+}
+
+/** All hints of one record that have come and are not answered yet. */
+interface Entry {
+  readonly key: string;
+  readonly hints: TrackedHint[];
+  readonly firstAt: number;
+  /** Not looked at again before (our clock). */
+  notBefore: number;
+}
+
+export interface RecordReaderOptions {
+  readonly work: HintWork;
+  /** Null when the integration was removed meanwhile. */
+  readonly integration: () => LiveIntegration | null;
+  readonly coalesceMs: number;
+  /** How long the answer to a write of ours is waited for before the record is read after all. */
+  readonly maxWaitMs: number;
+  readonly maxConcurrent: number;
+  /** Beyond so many records hints are parked. */
+  readonly maxPending: number;
+  readonly signal: AbortSignal;
+  readonly clock: () => number;
+}
+
+const LOOK_AGAIN_MS = 20;
+
+export class RecordReader {
+  readonly #options: RecordReaderOptions;
+  readonly #pending = new Map<string, Entry>();
+  readonly #reading = new Set<string>();
+  #running = 0;
+  #timer: { readonly at: number; readonly handle: NodeJS.Timeout } | undefined;
+  /** Hints go straight to the parking place until then. */
+  #blockedUntil = 0;
+
+  constructor(options: RecordReaderOptions) {
+    this.#options = options;
+  }
+
+  add(tracked: TrackedHint): void {
+    const key = `${tracked.hint.side}/${tracked.hint.recordId}`;
+    const known = this.#pending.get(key);
+    const now = this.#options.clock();
+    if (known) known.hints.push(tracked);
+    else this.#pending.set(key, { key, hints: [tracked], firstAt: now, notBefore: now });
+    this.#schedule(this.#options.coalesceMs);
+  }
+
+  #schedule(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.#options.signal.aborted || (this.#timer && this.#timer.at <= at)) return;
+    clearTimeout(this.#timer?.handle);
+    const handle = setTimeout(() => {
+      this.#timer = undefined;
+      this.#flush();
+    }, ms);
+    this.#timer = { at, handle };
+  }
+
+  #flush(): void {
+    const { maxConcurrent, clock, signal } = this.#options;
+    if (signal.aborted || this.#running >= maxConcurrent) return;
+    const now = clock();
+    const ready = [...this.#pending.values()].filter((entry) => entry.notBefore <= now && !this.#reading.has(entry.key));
+    if (ready.length === 0) {
+      if (this.#pending.size > 0) this.#schedule(LOOK_AGAIN_MS);
+      return;
+    }
+    for (const { key } of ready) {
+      this.#pending.delete(key);
+      this.#reading.add(key);
+    }
+    this.#running += 1;
+    void this.#answer(ready).finally(() => {
+      this.#running -= 1;
+      for (const { key } of ready) this.#reading.delete(key);
+      if (this.#pending.size > 0) this.#schedule(this.#options.coalesceMs);
+    });
+    if (this.#pending.size > 0) this.#schedule(LOOK_AGAIN_MS);
+  }
+
+  /** Never throws: what cannot be done now is parked, put back or repeated. */
+  async #answer(entries: readonly Entry[]): Promise<void> {
+    const { work, clock, maxPending } = this.#options;
+    const integration = this.#options.integration();
+    if (!integration) return work.drop(entries.flatMap(({ hints }) => hints), 'unknown_integration');
+    const isErasure = ({ hints }: Entry): boolean => hints.some(({ hint }) => hint.event === 'erased');
+    await work.erase(integration, entries.filter(isErasure).flatMap(({ hints }) => hints));
+    const rest = entries.filter((entry) => !isErasure(entry));
+    if (integration.stored.paused || this.#blockedUntil > clock() || this.#pending.size > maxPending) return work.park(rest.map(hintsOf));
+    const toRead = await this.#dismiss(integration, rest);
+    if (this.#options.signal.aborted) return;
+    await Promise.all(groupForReading(toRead).map((group) => this.#read(integration, group)));
+  }
+
+  /** Calls the hints done that need no read, puts those back that wait for an answer, and gives the others. */
+  async #dismiss(integration: LiveIntegration, entries: readonly Entry[]): Promise<readonly Entry[]> {
+    const { work, clock, maxWaitMs } = this.#options;
+    const facts = await work.factsOf(integration, entries.flatMap(({ hints }) => hints.map(({ hint }) => hint)));
+    const rules = { fields: new Set(integration.fields.external), referenceField: integration.stored.config.connection.referenceProperty };
+    const toRead: Entry[] = [];
+    for (const entry of entries) {
+      const link = linkOf(entry, facts, rules.referenceField);
+      const verdict = verdictOnRecord(entry.hints.map(({ hint }) => verdictOnHint(hint, link, rules)));
+      const isLate = clock() - entry.firstAt >= maxWaitMs;
+      if (verdict === 'read' || (verdict === 'wait' && isLate)) toRead.push(entry);
+      else if (verdict === 'wait') this.#putBack(entry);
+      else work.drop(entry.hints, verdict);
+    }
+    return toRead;
+  }
+
+  #putBack(entry: Entry): void {
+    const newer = this.#pending.get(entry.key)?.hints ?? [];
+    this.#pending.set(entry.key, { ...entry, hints: [...entry.hints, ...newer], notBefore: this.#options.clock() + LOOK_AGAIN_MS });
+  }
+
+  async #read(integration: LiveIntegration, { side, lane, entries }: ReadGroup): Promise<void> {
+    const { work, signal } = this.#options;
+    const alongside = entries.flatMap(({ hints }) => hints.flatMap(({ hint }) => (hint.mergedInto === null ? [] : [hint.mergedInto])));
+    let result: ReadRecords;
+    try {
+      result = await work.read({ integration, side, lane, ids: entries.map(recordIdOf), alongside, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#blockedUntil = work.waitAfter(integration, error);
+      return work.park(entries.map(hintsOf));
+    }
+    await work.publish(result.changes, lane);
+    if (signal.aborted) return;
+    const faulty = new Map(result.faults.map(({ id, error }) => [id, error]));
+    for (const entry of entries) {
+      const error = faulty.get(recordIdOf(entry));
+      if (error && isSyncError(error)) await work.bury(entry.hints, error);
+      else work.finish(entry.hints, 'read');
+    }
+    this.#blockedUntil = 0;
+    work.succeeded(integration);
+  }
+}
+
+interface ReadGroup {
+  readonly side: ContactHint['side'];
+  readonly lane: Lane;
+  readonly entries: readonly Entry[];
+}
+
+function recordIdOf({ hints }: Entry): string {
+  return hints[0]?.hint.recordId ?? '';
+}
+
+function hintsOf({ hints }: Entry): readonly TrackedHint[] {
+  return hints;
+}
+
+/** By side, and by the most urgent lane of each record's hints. */
+function groupForReading(entries: readonly Entry[]): ReadGroup[] {
+  const laneOf = ({ hints }: Entry): Lane => LANES[Math.min(...hints.map(({ hint }) => LANES.indexOf(hint.lane)))] ?? 'live';
+  const groups = Map.groupBy(entries, (entry) => `${entry.hints[0]?.hint.side} ${laneOf(entry)}`);
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    return first ? [{ side: first.hints[0]?.hint.side ?? 'external', lane: laneOf(first), entries: group }] : [];
+  });
+}
+
+/** The record's own link, else the one whose Bevatel id a notification of the reference names. */
+function linkOf({ hints }: Entry, facts: readonly HintFacts[], referenceField: string): HintFacts | undefined {
+  const recordId = hints[0]?.hint.recordId;
+  const partner = hints.find(({ hint }) => hint.field === referenceField)?.hint.value;
+  return facts.find(({ externalId }) => externalId === recordId) ?? facts.find(({ bevatelId, externalId }) => externalId === null && bevatelId !== null && bevatelId === partner);
+}
+
+/** One hint that needs a read makes the record read; one that must wait makes it wait. */
+function verdictOnRecord(verdicts: readonly HintVerdict[]): HintVerdict {
+  return verdicts.find((verdict) => verdict === 'read') ?? verdicts.find((verdict) => verdict === 'wait') ?? verdicts[0] ?? 'read';
+}
