@@ -20,6 +20,7 @@ import { loadMigrations, migrate } from '../runtime/migrate.ts';
 import { connectRedis } from '../runtime/redis.ts';
 import type { Env } from '../runtime/secrets.ts';
 import { createWake } from '../runtime/wake.ts';
+import { SyncError } from '../schemas/errors.ts';
 import { TOPICS } from '../schemas/topics.ts';
 
 export const ROLES = ['capture', 'reconcile', 'deliver', 'operate'] as const;
@@ -46,6 +47,7 @@ export interface RunOptions {
 /** Starts the roles and resolves when they have stopped, with the code to exit with. Throws SyncError when they cannot start. */
 export async function runRoles(options: RunOptions): Promise<number> {
   const config = parseProcessConfig(options.env);
+  if (options.roles.includes('operate') && config.apiKey === null) throw new SyncError('configuration_missing', 'API_KEY is not set: the operator\'s API is not opened without one');
   const logger = createLogger({ service: options.roles.length === 1 ? options.roles[0] ?? 'all' : 'all', level: config.logLevel });
   const lifecycle = options.lifecycle(logger);
   try {
