@@ -52,9 +52,13 @@ export interface CodecOptions {
   readonly schemas?: Partial<Record<SchemaName, RawAvroSchema>>;
   /** Longest wait for one answer of the registry (ms). */
   readonly timeoutMs?: number;
+  readonly clock?: () => number;
 }
 
 const HEADER_BYTES = 5;
+/** How long, and of how many schema ids, it is remembered that the registry does not know them. */
+const UNKNOWN_MS = 60_000;
+const MAX_UNKNOWN = 1_000;
 
 export function readSchema(name: SchemaName): RawAvroSchema {
   return JSON.parse(readFileSync(new URL(`../schemas/${name}.avsc`, import.meta.url), 'utf8')) as RawAvroSchema;
@@ -113,6 +117,7 @@ interface CodecParts<T> {
   readonly subjects: readonly string[];
   readonly schema: RawAvroSchema;
   readonly shape: Shape<T>;
+  readonly clock: () => number;
 }
 
 interface PreparedCodec<T> extends Codec<T> {
@@ -131,8 +136,9 @@ function writerIdOf(bytes: Buffer): number {
   return bytes.readInt32BE(1);
 }
 
-function createCodec<T extends object>({ registry, subjects, schema, shape }: CodecParts<T>): PreparedCodec<T> {
+function createCodec<T extends object>({ registry, subjects, schema, shape, clock }: CodecParts<T>): PreparedCodec<T> {
   const resolvers = new Map<number, Resolver>();
+  const unknownUntil = new Map<number, number>();
   const header = Buffer.alloc(HEADER_BYTES);
   let own: AvroType | undefined;
 
@@ -160,6 +166,8 @@ function createCodec<T extends object>({ registry, subjects, schema, shape }: Co
       if (statusOf(error) !== 404) throw registryError(error, `schema ${id}`);
       const ownId = await registry.latestIdOf(subjects[0] ?? '');
       if (!resolvers.has(ownId)) throw new SyncError('registry_unavailable', `schema ${id} is unknown and the registry is not the one we registered with`);
+      if (unknownUntil.size >= MAX_UNKNOWN) unknownUntil.clear();
+      unknownUntil.set(id, clock() + UNKNOWN_MS);
       throw poison(`schema ${id} is unknown to the registry`);
     }
     try {
@@ -191,7 +199,9 @@ function createCodec<T extends object>({ registry, subjects, schema, shape }: Co
   async function decode(bytes: Buffer): Promise<T> {
     const known = decodeNow(bytes);
     if (known) return known;
-    await learn(writerIdOf(bytes));
+    const id = writerIdOf(bytes);
+    if ((unknownUntil.get(id) ?? 0) > clock()) throw poison(`schema ${id} is unknown to the registry`);
+    await learn(id);
     const learnt = decodeNow(bytes);
     if (!learnt) throw poison('the bytes do not fit their schema');
     return learnt;
@@ -239,7 +249,7 @@ export function createCodecs(options: CodecOptions): Codecs {
   const registry = openRegistry(options.registryUrl, options.timeoutMs ?? 5_000);
   function codecOf<T extends object>(name: SchemaName, shape: Shape<T>): PreparedCodec<T> {
     const subjects = TOPICS.filter((topic) => topic.schema === name).map((topic) => subjectName(options.topicPrefix, topic.name));
-    return createCodec<T>({ registry, subjects, schema: options.schemas?.[name] ?? readSchema(name), shape });
+    return createCodec<T>({ registry, subjects, schema: options.schemas?.[name] ?? readSchema(name), shape, clock: options.clock ?? Date.now });
   }
   const hints = codecOf<ContactHint>('contact-hint', same());
   const changes = codecOf<ContactChange>('contact-change', same());

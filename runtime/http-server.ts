@@ -6,9 +6,8 @@
  * - It listens on loopback unless told otherwise. Metrics hold ids, so whoever opens the host must close the door.
  */
 import fastify from 'fastify';
-import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import type { ErrorCode } from '../schemas/errors.ts';
 import { SyncError, isSyncError } from '../schemas/errors.ts';
@@ -28,9 +27,6 @@ export interface HttpServerOptions {
 }
 
 export type HttpServer = FastifyInstance;
-/** For routes whose schemas are zod. */
-export type ZodHttpServer = ReturnType<HttpServer['withTypeProvider']> & FastifyInstance<never, never, never, FastifyBaseLogger, ZodTypeProvider>;
-
 export interface ErrorBody {
   readonly error: {
     readonly code: string;

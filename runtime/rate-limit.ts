@@ -82,6 +82,7 @@ function windowOf({ points, perMs }: LimitOfKind): { readonly points: number; re
 }
 
 class KindLimiter {
+  readonly #shared: RateLimiterRedis | undefined;
   readonly #counter: RateLimiterRedis | RateLimiterMemory;
   readonly #clock: () => number;
   readonly #sleep: Sleep;
@@ -97,7 +98,8 @@ class KindLimiter {
     const keyPrefix = `limit:${limit.kind}`;
     const { points, duration } = windowOf(limit);
     const alone = new RateLimiterMemory({ keyPrefix, points: Math.max(1, Math.floor(points * ALONE)), duration });
-    this.#counter = redis ? new RateLimiterRedis({ storeClient: redis, keyPrefix, points, duration, insuranceLimiter: alone, rejectIfRedisNotReady: true }) : alone;
+    if (redis) this.#shared = new RateLimiterRedis({ storeClient: redis, keyPrefix, points, duration, insuranceLimiter: alone, rejectIfRedisNotReady: true });
+    this.#counter = this.#shared ?? alone;
   }
 
   waitMs(): number {
@@ -108,7 +110,7 @@ class KindLimiter {
   pauseAll(ms: number): void {
     if (ms <= 0) return;
     this.#pause(ms);
-    this.#counter.block(this.#name, Math.ceil(ms / 1_000)).catch(() => undefined);
+    this.#shared?.block(this.#name, Math.ceil(ms / 1_000)).catch(() => undefined);
   }
 
   take({ signal, lane }: { readonly signal: AbortSignal; readonly lane: Lane }): Promise<void> {
