@@ -41,7 +41,10 @@ export interface GroupDecision {
   readonly verdict: GroupVerdict;
 }
 
-/** Facts about a write, not about the pair: they hold until either side's value moves or an operator speaks. */
+/**
+ * Facts about a write, not about the pair: they hold until either side's value moves or an operator speaks. What was
+ * overwritten in flight stands on neither side any more, so it waits for the operator whatever moves (I2).
+ */
 const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'unique_violation', 'unknown_outcome']);
 
 /** The two sides' values and times, all known. */
@@ -222,7 +225,9 @@ function isSamePair(before: Held, pair: Pair): boolean {
 
 function stillHeld(pair: Pair, before: Held): GroupDecision | null {
   const isSame = sameOn(pair.lens, 'bevatel', before.bevatel, pair.values.bevatel) && sameOn(pair.lens, 'external', before.external, pair.values.external);
-  return isSame ? { state: { ...cleared(pair.state), held: before }, verdict: heldVerdict(pair, before, before.type) } : null;
+  if (!isSame && before.type !== 'overwritten_in_flight') return null;
+  const next: Held = isSame ? before : { ...before, bevatel: pair.values.bevatel, external: pair.values.external, bevatelTime: pair.times.bevatel };
+  return { state: { ...cleared(pair.state), held: next }, verdict: heldVerdict(pair, next, before.type) };
 }
 
 function skipped(pair: Pair, rule: string): GroupDecision {

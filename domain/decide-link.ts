@@ -59,7 +59,8 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
       ...sideValues(state, rule),
       isInFlight: isInFlight(state, name, context, now),
     }, context, now);
-    if (decision.state !== before) groups[name] = decision.state;
+    const after = awaitsProof(state, name, context, now) ? withoutWanted(decision.state) : decision.state;
+    if (after !== before) groups[name] = after;
     if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
   }
   const { referenceDue: _referenceDue, ...rest } = state;
@@ -88,8 +89,18 @@ function sideValues(state: LinkState, rule: MappedLens): Pick<Parameters<typeof 
  */
 function isInFlight(state: LinkState, group: string, context: LinkContext, now: number): boolean {
   if (SIDES.some((side) => state.readDue?.[side]?.blocks === true)) return true;
-  return state.attempts.some((attempt) => attempt.groups[group] !== undefined
-    && (attempt.status === 'outstanding' || awaitsRevision(attempt, state.seen[attempt.side], context, now)));
+  return state.attempts.some((attempt) => attempt.groups[group] !== undefined && attempt.status === 'outstanding') || awaitsProof(state, group, context, now);
+}
+
+/** What was wanted before an unresolved write is not written on top of a revision that it does not know (trace 3). */
+function awaitsProof(state: LinkState, group: string, context: LinkContext, now: number): boolean {
+  return state.attempts.some((attempt) => attempt.groups[group] !== undefined && attempt.status === 'unresolved' && awaitsRevision(attempt, state.seen[attempt.side], context, now));
+}
+
+function withoutWanted(group: GroupState): GroupState {
+  if (!group.wanted) return group;
+  const { wanted: _wanted, ...rest } = group;
+  return rest;
 }
 
 function awaitsRevision(attempt: Attempt, seen: Seen | undefined, context: LinkContext, now: number): boolean {
