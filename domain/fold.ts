@@ -34,7 +34,13 @@ export type SideImage = Pick<ContactChange, 'side' | 'revision' | 'image' | 'fie
 export function foldImage(seen: Seen | undefined, next: SideImage, capabilities: Capabilities, ownTimes: OwnTimes, now: number): Fold {
   if (!seen) return { outcome: 'folded', seen: moved(undefined, next, capabilities, ownTimes, now) };
   const outcome = foldOutcome(seen, next, capabilities);
-  return { outcome, seen: outcome === 'folded' ? moved(seen, next, capabilities, ownTimes, now) : seen };
+  if (outcome === 'folded') return { outcome, seen: moved(seen, next, capabilities, ownTimes, now) };
+  return { outcome, seen: outcome === 'duplicate' && isLaterRead(seen, next, capabilities) ? { ...seen, observedFrom: next.observedFrom, recordedAt: now } : seen };
+}
+
+/** Where revisions do not order, a by-id read that shows the same again does: an earlier one must not be folded after it. */
+function isLaterRead(seen: Seen, next: SideImage, capabilities: Capabilities): boolean {
+  return capabilities.revisions !== 'strict' && next.readById && next.observedFrom > seen.recordedAt + capabilities.stalenessWindowMs;
 }
 
 function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): FoldOutcome {
