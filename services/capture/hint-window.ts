@@ -8,10 +8,23 @@ export class HintWindow {
   readonly #waiting = new Set<() => void>();
   #next: bigint;
   #low: bigint;
+  #told: bigint;
 
   constructor(from: bigint) {
     this.#next = from;
     this.#low = from;
+    this.#told = from;
+  }
+
+  /** True when this window answers for what begins here: nothing from `first` on was told to be done before. */
+  covers(first: bigint): boolean {
+    return first >= this.#told;
+  }
+
+  /** What may be committed now; the log begins there when it is read again. */
+  tell(): bigint {
+    this.#told = this.#low;
+    return this.#low;
   }
 
   /** Everything below is done. */

@@ -57,7 +57,7 @@ export function createHints(options: HintsOptions): Hints {
   function windowOf({ partition, records }: Batch): HintWindow {
     const first = records[0]?.offset ?? 0n;
     const known = windows.get(partition);
-    if (known && first >= known.low) return known;
+    if (known?.covers(first)) return known;
     const window = new HintWindow(first);
     windows.set(partition, window);
     return window;
@@ -92,7 +92,7 @@ export function createHints(options: HintsOptions): Hints {
       await window.progress(PROGRESS_MS);
       while (draining && !window.idle && !batch.signal.aborted) await window.progress(PROGRESS_MS);
       const first = batch.records[0]?.offset ?? 0n;
-      return window.low > first ? { kind: 'done', nextOffset: window.low } : { kind: 'again', afterMs: 0, reason: 'reading' };
+      return window.low > first ? { kind: 'done', nextOffset: window.tell() } : { kind: 'again', afterMs: 0, reason: 'reading' };
     },
     drain: () => { draining = true; },
   };
