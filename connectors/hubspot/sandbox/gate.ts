@@ -32,7 +32,7 @@ export interface FaultRule {
 }
 
 export interface RateLimits {
-  /** Calls in a rolling ten seconds, search left out. */
+  /** Calls of one app in a rolling ten seconds, search left out. */
   readonly perTenSeconds?: number;
   readonly perDay?: number;
   readonly searchPerSecond?: number;
@@ -64,7 +64,8 @@ export class Gate {
   readonly #rules: { readonly rule: FaultRule; left: number }[] = [];
   readonly #strikes = new WeakMap<FastifyRequest, Fault>();
   readonly #held = new Set<() => void>();
-  readonly #recent: number[] = [];
+  /** Per app, as HubSpot limits them: one app's burst leaves the others theirs. */
+  readonly #recent = new Map<string, number[]>();
   readonly #recentSearches: number[] = [];
   #limits: RateLimits;
   #day = { startsAtMs: 0, used: 0 };
@@ -131,7 +132,7 @@ export class Gate {
     this.#counts.set(endpoint, (this.#counts.get(endpoint) ?? 0) + 1);
     void reply.header('date', new Date(this.#options.now()).toUTCString());
     this.actorOf(request);
-    return endpoint === 'contacts.search' ? this.#limitSearch(reply) : this.#limitCalls(reply);
+    return endpoint === 'contacts.search' ? this.#limitSearch(reply) : this.#limitCalls(reply, this.#recentOf(request));
   }
 
   async #beforeEffect(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -176,23 +177,30 @@ export class Gate {
     return this.#throttle(reply, 'SECONDLY', 'You have reached your secondly limit.');
   }
 
-  #limitCalls(reply: FastifyReply): unknown {
+  #recentOf(request: FastifyRequest): number[] {
+    const app = request.headers.authorization ?? '';
+    const recent = this.#recent.get(app) ?? [];
+    this.#recent.set(app, recent);
+    return recent;
+  }
+
+  #limitCalls(reply: FastifyReply, recent: number[]): unknown {
     const { perTenSeconds, perDay } = this.#limits;
     const nowMs = this.#options.now();
-    const admitted = perTenSeconds === undefined || admit(this.#recent, perTenSeconds, TEN_SECONDS_MS, nowMs);
+    const admitted = perTenSeconds === undefined || admit(recent, perTenSeconds, TEN_SECONDS_MS, nowMs);
     if (nowMs - this.#day.startsAtMs >= DAY_MS) this.#day = { startsAtMs: nowMs - (nowMs % DAY_MS), used: 0 };
     if (admitted) this.#day.used += 1;
-    this.#limitHeaders(reply);
+    this.#limitHeaders(reply, recent);
     if (!admitted) return this.#throttle(reply, 'TEN_SECONDLY_ROLLING', 'You have reached your ten_secondly_rolling limit.');
     if (perDay !== undefined && this.#day.used > perDay) return this.#throttle(reply, 'DAILY', 'You have reached your daily limit.');
     return undefined;
   }
 
-  #limitHeaders(reply: FastifyReply): void {
+  #limitHeaders(reply: FastifyReply, recent: readonly number[]): void {
     const { perTenSeconds, perDay } = this.#limits;
     if (perTenSeconds !== undefined) {
       void reply.header('x-hubspot-ratelimit-max', perTenSeconds)
-        .header('x-hubspot-ratelimit-remaining', Math.max(0, perTenSeconds - this.#recent.length))
+        .header('x-hubspot-ratelimit-remaining', Math.max(0, perTenSeconds - recent.length))
         .header('x-hubspot-ratelimit-interval-milliseconds', TEN_SECONDS_MS);
     }
     if (perDay !== undefined) {
