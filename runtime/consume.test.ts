@@ -18,7 +18,7 @@ class FakeKafka {
   high = 0n;
   readonly readers: { readonly options: ReaderOptions; readonly calls: string[] }[] = [];
   readonly commits: PartitionOffset[] = [];
-  assignOnStart = true;
+  crashesAtStart = 0;
 
   get last() {
     const reader = this.readers.at(-1);
@@ -40,7 +40,8 @@ class FakeKafka {
       this.readers.push({ options, calls });
       return {
         start: () => {
-          if (this.assignOnStart) options.onAssigned([AT]);
+          if (this.readers.length <= this.crashesAtStart) options.onCrash(new SyncError('kafka_unavailable', 'GROUP_LOAD_IN_PROGRESS'));
+          else options.onAssigned([AT]);
           return Promise.resolve();
         },
         pause: () => void calls.push('pause'),
@@ -99,6 +100,31 @@ describe('consumeBatches', () => {
     await vi.waitFor(() => expect(seen).toEqual(['0', '1']));
   });
 
+  it('I7: does not take a position that moved while the log was measured for one beyond the log', async () => {
+    const kafka = new FakeKafka();
+    const fatal = vi.fn();
+    let measured = 0;
+    const ranges = kafka.port.ranges;
+    const consumption = await start(kafka, { onBatch: doneAll, onFatal: fatal, stallMs: 20 });
+    kafka.port.ranges = async (topics) => {
+      const before = await ranges(topics);
+      measured += 1;
+      kafka.fetch(measured * 10, measured * 10 + 10);
+      await vi.waitFor(() => expect(consumption.lag()).toMatchObject([{ records: 0 }]));
+      return before;
+    };
+    await vi.waitFor(() => expect(measured).toBeGreaterThan(3));
+    expect(fatal).not.toHaveBeenCalled();
+  });
+
+  it('waits at its start for a broker that answers but is not ready yet', async () => {
+    const kafka = new FakeKafka();
+    kafka.crashesAtStart = 2;
+    const consumption = await start(kafka, { onBatch: doneAll });
+    expect(kafka.readers).toHaveLength(3);
+    expect(consumption.assigned()).toEqual([AT]);
+  });
+
   it('I7: reports what retention deleted before it was read, and begins at the start of the log', async () => {
     const kafka = new FakeKafka();
     kafka.low = 10n;
@@ -137,11 +163,14 @@ describe('consumeBatches', () => {
     await vi.waitFor(() => expect(kafka.last.calls).toEqual(['seek 0', 'resume', 'pause', 'resume']));
     kafka.fetch(8, 16);
     expect(kafka.last.calls.at(-1)).toBe('pause');
+    for (const count of [4, 5, 6]) await resumedAfter(count);
+    await vi.waitFor(() => expect(releases).toHaveLength(7));
+    expect(kafka.last.calls.at(-1)).toBe('pause');
     kafka.last.options.onAssigned([]);
-    await resumedAfter(4);
+    releases[6]?.();
     await new Promise((resolve) => setImmediate(resolve));
     expect(kafka.last.calls.at(-1)).toBe('pause');
-    expect(releases).toHaveLength(4);
+    expect(releases).toHaveLength(7);
   });
 
   it('finishes the batch at work before the same partition is begun anew', async () => {

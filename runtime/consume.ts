@@ -134,7 +134,7 @@ class GroupConsumer implements Consumption {
 
   async start(): Promise<void> {
     try {
-      await Promise.all([this.#open(), this.#started.promise]);
+      await Promise.all([this.#openFirst(), this.#started.promise]);
     } catch (error) {
       await this.stop();
       throw error;
@@ -192,7 +192,14 @@ class GroupConsumer implements Consumption {
     if (this.#running) void this.stop().then(() => this.#options.onFatal(error));
   }
 
-  async #open(): Promise<void> {
+  /** A broker that does not answer is an error; one that answers and is not ready yet is waited for. */
+  async #openFirst(): Promise<void> {
+    const crash = await this.#open();
+    if (crash) await this.#restart(crash.message);
+  }
+
+  /** Resolves with what ended the new reader at once, if anything did; rejects when no broker answers. */
+  async #open(): Promise<SyncError | undefined> {
     const { groupId, topics, sessionTimeoutMs = 10_000, maxWaitMs = 100 } = this.#options;
     let crash: SyncError | undefined;
     let opened = false;
@@ -207,8 +214,8 @@ class GroupConsumer implements Consumption {
     });
     this.#reader = reader;
     await reader.start();
-    if (crash) throw crash;
     opened = true;
+    return crash;
   }
 
   /** Replaces the reader, for as long as it takes. */
@@ -221,13 +228,10 @@ class GroupConsumer implements Consumption {
       this.#retireAll();
       await this.#reader?.close();
       this.#watchdog.reset();
-      try {
-        await this.#open();
-        break;
-      } catch (error) {
-        this.#options.logger.warn({ err: error, failures }, 'the reader could not be replaced yet');
-        await this.#sleep(backoff(failures), this.#stopping.signal);
-      }
+      const crash = await this.#open().catch((error: unknown) => error);
+      if (!crash) break;
+      this.#options.logger.warn({ err: crash, failures }, 'the reader could not be replaced yet');
+      await this.#sleep(backoff(failures), this.#stopping.signal);
     }
     this.#restarting = false;
     if (this.#stopping.signal.aborted) await this.#reader?.close();
