@@ -5,17 +5,13 @@
 import type { Pool } from 'pg';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
-import { describeError } from '../../runtime/logger.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import type { Sleep } from '../../runtime/sleep.ts';
 import type { ContactChange, ContactHint } from '../../schemas/change.ts';
 import type { SyncError } from '../../schemas/errors.ts';
-import { isSyncError } from '../../schemas/errors.ts';
 import { HINTS_TOPIC, hintKey, topicName } from '../../schemas/topics.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { readHintFacts } from '../../store/hint-facts.ts';
 import type { HintFacts } from '../../store/hint-facts.ts';
-import { recordError, recordSuccess } from '../../store/integrations.ts';
 import type { IntegrationKey } from '../../store/integrations.ts';
 import { insertDeadLetters } from '../../store/quarantine.ts';
 import { parkHints } from '../../store/waiting-hints.ts';
@@ -23,9 +19,12 @@ import { changeOfErasure } from './change-of-record.ts';
 import type { LiveIntegration } from './integration-set.ts';
 import { integrationKeyOf } from '../../store/watch-integrations.ts';
 import type { CaptureMetrics } from './metrics.ts';
+import { createPatience } from './patience.ts';
+import type { Patience } from './patience.ts';
 import type { PublishChanges } from './publish-changes.ts';
 import { readRecords } from './read-records.ts';
 import type { ReadRecords, ReadRequest } from './read-records.ts';
+import type { Report } from './report.ts';
 import type { TrackedHint } from './record-reader.ts';
 
 export interface HintWorkOptions {
@@ -34,7 +33,7 @@ export interface HintWorkOptions {
   readonly topicPrefix: string;
   readonly publishChanges: PublishChanges;
   readonly metrics: CaptureMetrics;
-  readonly logger: Logger;
+  readonly report: Report;
   readonly readTimeoutMs: number;
   readonly clock: () => number;
   readonly newId: () => string;
@@ -44,14 +43,12 @@ export interface HintWorkOptions {
   readonly signal: AbortSignal;
 }
 
-const RETRY_MS = { first: 500, last: 60_000 };
+const RETRY_MS = { firstMs: 500, lastMs: 60_000 };
 const OWN_RETRY_MS = 500;
-const SUCCESS_EVERY_MS = 1_000;
 
 export class HintWork {
   readonly #options: HintWorkOptions;
-  readonly #failures = new Map<string, number>();
-  readonly #successAt = new Map<string, number>();
+  readonly #patience = new Map<string, Patience>();
 
   constructor(options: HintWorkOptions) {
     this.#options = options;
@@ -119,7 +116,7 @@ export class HintWork {
       code: error.code, detail: error.message, stage: 'capture' as const, topic, partition, offset: String(offset), key, bytes, deadAt: clock(),
     }));
     await this.#insist('bury', () => inTransaction(pool, (client) => insertDeadLetters(client, letters)));
-    this.#countError('hints', error);
+    this.#options.report.failed('hints', hints[0]?.hint ?? null, error);
     if (!this.#options.signal.aborted) this.finish(hints, 'dead');
   }
 
@@ -132,7 +129,7 @@ export class HintWork {
     };
     await inTransaction(pool, (client) => insertDeadLetters(client, [letter]));
     this.#options.metrics.hints.inc({ outcome: 'dead' });
-    this.#countError('hints', error);
+    this.#options.report.failed('hints', null, error);
   }
 
   /** A hint that was parked, as if it came from the log; for dead letters. */
@@ -145,43 +142,29 @@ export class HintWork {
 
   /** Notes a failed read of an integration; gives the time (our clock) before which it is not tried again. */
   waitAfter(integration: IntegrationKey, error: unknown): number {
-    const { clock, random, pool, logger } = this.#options;
+    const { clock, random, report } = this.#options;
     const key = integrationKeyOf(integration);
-    const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
-    const told = isSyncError(error) ? (error.facts.retryAfterMs ?? 0) : 0;
-    const waitMs = Math.max(told, Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** failures) * (0.5 + random() / 2));
-    this.#countError('read', error);
-    logger.warn({ tenantId: integration.tenantId, integrationId: integration.integrationId, waitMs, err: describeError(error) }, 'records could not be read yet');
-    if (isSyncError(error)) {
-      recordError(pool, integration, { code: error.code, message: error.message, at: clock() }).catch(() => undefined);
-    }
+    const patience = this.#patience.get(key) ?? createPatience({ ...RETRY_MS, random });
+    this.#patience.set(key, patience);
+    const waitMs = patience.after(error);
+    report.failed('read', integration, error, waitMs);
     return clock() + waitMs;
   }
 
-  /** Notes that the system answered, at most once a second. */
+  /** Notes that the system answered. */
   succeeded(integration: IntegrationKey): void {
-    const key = integrationKeyOf(integration);
-    const now = this.#options.clock();
-    this.#failures.delete(key);
-    if (now - (this.#successAt.get(key) ?? 0) < SUCCESS_EVERY_MS) return;
-    this.#successAt.set(key, now);
-    recordSuccess(this.#options.pool, integration, now).catch(() => undefined);
-  }
-
-  #countError(part: string, error: unknown): void {
-    this.#options.metrics.errors.inc({ part, code: isSyncError(error) ? error.code : 'internal' });
+    this.#patience.delete(integrationKeyOf(integration));
+    this.#options.report.succeeded(integration);
   }
 
   /** Repeats what needs our own side until it succeeds or the service stops; undefined when it stopped. */
   async #insist<T>(part: string, work: () => Promise<T>): Promise<T | undefined> {
-    const { signal, sleep, logger } = this.#options;
+    const { signal, sleep, report } = this.#options;
     while (!signal.aborted) {
       try {
         return await work();
       } catch (error) {
-        this.#countError(part, error);
-        logger.warn({ part, err: describeError(error) }, 'waiting for our own side');
+        report.failed(part, null, error, OWN_RETRY_MS);
         await sleep(OWN_RETRY_MS, signal);
       }
     }

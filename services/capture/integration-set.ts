@@ -26,6 +26,8 @@ export interface LiveIntegration extends IntegrationKey {
   readonly stored: StoredIntegration;
   /** Throws SyncError `configuration_missing` each time, as long as a secret is missing. */
   connector(side: Side): Connector;
+  /** True when the external system tells us of changes, so that polling only repairs; throws as `connector` does. */
+  pushes(): boolean;
   readonly fields: Readonly<Record<Side, readonly string[]>>;
 }
 
@@ -74,7 +76,7 @@ export function createIntegrationSet({ watch, connect, onFault }: IntegrationSet
   }
   function live(stored: StoredIntegration): LiveIntegration {
     const { tenantId, integrationId } = stored;
-    return { tenantId, integrationId, stored, connector: (side) => connectionsOf(stored)[side], fields: fieldsOf(stored, watch.all()) };
+    return { tenantId, integrationId, stored, connector: (side) => connectionsOf(stored)[side], pushes: () => pushes(connectionsOf(stored)), fields: fieldsOf(stored, watch.all()) };
   }
   function get(key: IntegrationKey): LiveIntegration | undefined {
     const stored = watch.get(key);
@@ -109,6 +111,10 @@ export function createIntegrationSet({ watch, connect, onFault }: IntegrationSet
     },
     customNames: () => [...new Set(watch.all().flatMap(({ config }) => customOf(config)).map((name) => name.slice('custom.'.length)))],
   };
+}
+
+function pushes({ webhook, external }: Connections): boolean {
+  return webhook !== null && external.capabilities.push;
 }
 
 function customOf(config: Integration): readonly string[] {
