@@ -9,12 +9,8 @@
  * A crash between any two leaves an attempt on record (read after its deadline before any write) or a lease that ends.
  */
 import type { PoolClient } from 'pg';
-import { applyImage } from '../../domain/apply-change.ts';
-import { NO_OWN_TIMES } from '../../domain/context.ts';
-import { decideLink } from '../../domain/decide-link.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { applyGone, recordImage, repoint } from '../../domain/outcome.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
 import type { Work } from '../../domain/plan-work.ts';
 import { inTransaction } from '../../runtime/database.ts';
@@ -27,6 +23,7 @@ import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lookUpAll, readAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
+import { foldRead } from './fold-read.ts';
 import { recordResults } from './record.ts';
 import type { Result } from './record.ts';
 
@@ -196,17 +193,6 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
     await saveLinks(client, [], writes, now);
     return passed;
   });
-}
-
-/** What a by-id read shows, folded and decided. */
-export function foldRead(link: Link, side: Side, read: Read, known: KnownIntegration, now: number): Link {
-  const { result } = read;
-  switch (result.kind) {
-    case 'found': return applyImage(link, recordImage(result.record, side, known.integrationId, { from: read.from, to: read.to, readById: true }), known.context, NO_OWN_TIMES, now).link;
-    case 'merged': return decideLink(repoint(link, side, result.mergedInto, now), known.context, now).link;
-    case 'gone': return decideLink(applyGone(link, side, result.how, now), known.context, now).link;
-    default: return result satisfies never;
-  }
 }
 
 /** Where each field's history stood at the guard read; what is newer was written after it. */

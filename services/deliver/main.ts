@@ -102,7 +102,7 @@ class Workers {
     await Promise.all(this.#leaving);
   }
 
-  #newWorker(key: string, { tenantId, integrationId }: KnownIntegration): Worker {
+  #newWorker(key: string, { integrationId }: KnownIntegration): Worker {
     const current = (): KnownIntegration | undefined => this.#book.all().find((known) => keyOf(known) === key);
     return new Worker({
       integrationId, concurrency: SETTINGS.concurrency, pollMs: SETTINGS.pollMs, logger: this.#deps.logger,

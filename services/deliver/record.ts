@@ -25,8 +25,8 @@ import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
 import { replaceMatchKeys } from '../../store/match-keys.ts';
 import type { ReadOutcome } from './calls.ts';
-import { foldRead } from './cycle.ts';
 import type { DeliverDeps } from './deps.ts';
+import { foldRead } from './fold-read.ts';
 
 export type Result = { readonly key: LinkKey; readonly side: Side } & (
   | { readonly kind: 'written'; readonly outcome: WriteOutcome; readonly readBack?: NonNullable<OutcomeFacts['readBack']> }

@@ -1,0 +1,43 @@
+/** The dependencies of the roles on a test's own place on the stack: migrated database, topics, codecs. */
+import { afterAll } from 'vitest';
+import { v7 as uuidv7 } from 'uuid';
+import { createCodecs } from '../../runtime/codec.ts';
+import { createPool } from '../../runtime/database.ts';
+import type { Deps } from '../../runtime/deps.ts';
+import { connectKafka } from '../../runtime/kafka.ts';
+import { createLogger } from '../../runtime/logger.ts';
+import { createMetrics } from '../../runtime/metrics.ts';
+import { loadMigrations, migrate } from '../../runtime/migrate.ts';
+import { connectRedis } from '../../runtime/redis.ts';
+import { createWake } from '../../runtime/wake.ts';
+import { TOPICS } from '../../schemas/topics.ts';
+import type { TestStack } from './fixture.ts';
+
+export interface TestDepsOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: () => number;
+}
+
+/** Closed after the file; several may be open at once, as processes would be. */
+export async function openTestDeps(stack: TestStack, options: TestDepsOptions = {}): Promise<Deps> {
+  await migrate({ databaseUrl: stack.databaseUrl, migrations: await loadMigrations() });
+  const logger = createLogger({ service: 'test', level: process.env['TEST_LOG'] === 'debug' ? 'debug' : 'silent' });
+  const pool = createPool({ databaseUrl: stack.databaseUrl, applicationName: 'test', onError: () => undefined });
+  const kafka = await connectKafka({ brokers: stack.kafkaBrokers, clientId: 'test', logger });
+  await kafka.ensureTopics(stack.topicPrefix, TOPICS);
+  const codec = createCodecs({ registryUrl: stack.schemaRegistryUrl, topicPrefix: stack.topicPrefix });
+  await codec.prepare();
+  const redis = await connectRedis({ url: stack.redisUrl, logger });
+  const wake = createWake({ redis, prefix: stack.topicPrefix, processId: uuidv7(), logger });
+  afterAll(async () => {
+    await wake.close();
+    await kafka.close();
+    redis.disconnect();
+    await pool.end();
+  });
+  return {
+    config: { topicPrefix: stack.topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: 'test-operator-key-0001' },
+    pool, kafka, codec, redis, wake, logger, metrics: createMetrics('test'),
+    clock: options.clock ?? Date.now, newId: uuidv7, random: Math.random, env: options.env ?? {},
+  };
+}
