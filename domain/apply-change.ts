@@ -35,9 +35,10 @@ export function applyChange(link: Link, change: ContactChange, context: LinkCont
 export function applyImage(link: Link, image: SideImage, context: LinkContext, ownTimes: OwnTimes, now: number): Applied {
   if (link.erased) return { link, verdict: 'gone', groups: [] };
   const { side } = image;
-  const fold = foldImage(link.state.seen[side], image, context.capabilities[side], ownTimes, now);
-  const isEcho = fold.outcome === 'duplicate' && link.state.seen[side]?.ours === true && link.state.seen[side].revision === image.revision;
-  const seenState: LinkState = fold.seen ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
+  const before = link.state.seen[side];
+  const fold = foldImage(before, image, context.capabilities[side], ownTimes, now);
+  const isEcho = fold.outcome === 'duplicate' && before?.ours === true && before.revision === image.revision;
+  const seenState: LinkState = fold.seen && fold.seen !== before ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
   const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const settled = settleReads(proved, image, fold.outcome, now);

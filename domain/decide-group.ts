@@ -182,6 +182,7 @@ function propagate(pair: Pair, from: Side, rule: string, verdict: Verdict, type?
   const { held: before } = pair.state;
   if (before?.type === 'oscillation' && isSamePair(before, pair)) return held(pair, 'oscillation', 'oscillation_breaker');
   const isNew = !pair.state.wanted || pair.state.wanted.side !== target || !identical(pair.state.wanted.values, translated.values);
+  if (!isNew && verdict === 'propagate' && !before && !pair.state.skipped) return quiet(pair.state, lens.name, 'unchanged', 'still_wanted');
   const breaker = isNew ? afterPropagation(pair.state.trail, wanted, pair.context.oscillation, pair.now) : { trail: pair.state.trail, isOscillating: false };
   if (breaker.isOscillating) return held({ ...pair, state: { ...pair.state, ...trailOf(breaker.trail) } }, 'oscillation', 'oscillation_breaker', pair.times[from].actor ?? undefined);
   return {
