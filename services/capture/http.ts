@@ -2,7 +2,7 @@
 import swagger from '@fastify/swagger';
 import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { createHttpServer } from '../../runtime/http-server.ts';
 import type { HttpServer, HttpServerOptions } from '../../runtime/http-server.ts';
 import type { PublishApiOptions } from './publish-api.ts';
@@ -39,6 +39,8 @@ export async function createCaptureHttp({ server, webhooks, publishApi }: Captur
 /** The OpenAPI document of the publish API, without a server; `docs/openapi-capture.json` is its copy. */
 export async function openapiDocument(): Promise<object> {
   const app = Fastify({ logger: false });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   await registerDocument(app);
   await registerPublishApi(app, {} as PublishApiOptions);
   await app.ready();

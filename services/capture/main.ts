@@ -74,7 +74,7 @@ interface Wired extends Deps {
 }
 
 export async function startCapture(
-  deps: Deps, settings: CaptureSettings = parseCaptureSettings(process.env, deps.config.topicPrefix), overrides: CaptureOverrides = {},
+  deps: Deps, settings: CaptureSettings = parseCaptureSettings(deps.env, deps.config.topicPrefix), overrides: CaptureOverrides = {},
 ): Promise<CaptureRole> {
   let adjust = (): void => undefined;
   const watch = await watchIntegrations({

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { ContactChange } from '../../schemas/change.ts';
-import { zContactImage } from '../../schemas/contact.ts';
+import { CONTACT_FIELDS, zContactImage } from '../../schemas/contact.ts';
 
 export const MAX_CHANGES = 500;
 
@@ -19,7 +19,7 @@ export const zPublishedChange = z.strictObject({
   revision: z.union([z.string().regex(/^(0|[1-9]\d{0,18})$/), z.int().nonnegative()]).describe("The row's version; a greater one is newer."),
   kind: z.enum(['image', 'deleted', 'erased', 'merged']).default('image')
     .describe('image: the contact looks like this. deleted, erased (for privacy, for ever), merged: it is gone.'),
-  image: zContactImage.default({}).describe('Every field of the contact: absent is unknown, null is cleared. Custom attributes are custom.<name>.'),
+  image: zContactImage.default({}).describe(`Every field of the contact: absent is unknown, null is cleared. Fields are ${Object.keys(CONTACT_FIELDS).join(', ')} and custom.<name>.`),
   fieldTimes: z.record(z.string(), zFieldTime).default({}).describe('Times and actors of the fields that changed, where known.'),
   modifiedAt: z.int().nonnegative().nullable().default(null).describe('When the contact was last modified, epoch ms.'),
   references: z.record(z.string().max(100), zRecordId).default({}).describe('Integration id to the id of the external record.'),

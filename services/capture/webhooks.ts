@@ -52,8 +52,9 @@ export async function registerWebhooks(app: FastifyInstance, options: WebhookRou
       return refuse(options, reply, knownSystem(options, system), code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? 'oversized' : 'malformed');
     });
     const handler = (request: FastifyRequest, reply: FastifyReply) => takeWebhook(options, request, reply);
-    scope.post('/hooks/:system', handler);
-    scope.post('/hooks/:system/:tenant/:integration', handler);
+    const ofSystems = { schema: { hide: true } };
+    scope.post('/hooks/:system', ofSystems, handler);
+    scope.post('/hooks/:system/:tenant/:integration', ofSystems, handler);
     done();
   });
 }
