@@ -228,11 +228,18 @@ describe('decideGroup: what is held', () => {
     expect(told(decide({}, bevatel, external, { state: conflict().state, now: NOW + 5_000, ...more }))).toBe(then);
   });
 
-  it.each(['rejected', 'unique_violation', 'overwritten_in_flight', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
+  it.each(['rejected', 'unique_violation', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
     const held: Held = { type, since: NOW - 9_000, bevatel: ['b'], external: ['o'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME };
     const state: GroupState = { base: [['o'], ['o']], held };
     expect(told(decide({}, 'b', 'o', { state, externalTime: exactly(NOW, null) }))).toBe(`unchanged (still_held) → held ${type}`);
     expect(told(decide({}, 'c', 'o', { state }))).toBe('propagate (one_side_changed) → external:=c');
+  });
+
+  it('I2: what was overwritten in flight waits for the operator whatever moves, with the pair as it is now', () => {
+    const held: Held = { type: 'overwritten_in_flight', since: NOW - 9_000, bevatel: ['b'], external: ['b'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME, overwritten: ['h'] };
+    const decision = decide({}, 'c', 'b', { state: { base: [['b'], ['b']], held } });
+    expect(told(decision)).toBe('unchanged (still_held) → held overwritten_in_flight');
+    expect(decision.state.held).toMatchObject({ bevatel: ['c'], external: ['b'], overwritten: ['h'] });
   });
 
   it('a hold that an outcome set has a verdict at the moment it was set (I2)', () => {

@@ -14,7 +14,7 @@ import { foldImage, timesOf } from './fold.ts';
 import type { SideImage } from './fold.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, GroupState, Held, Link, LinkState, Seen } from './link.ts';
-import { landed, overwrittenInFlight, sourceTimes } from './proof.ts';
+import { editedSince, landed, overwrittenInFlight, sourceTimes } from './proof.ts';
 import { compareRevisions } from './revision.ts';
 import { groupTime } from './time.ts';
 
@@ -124,7 +124,7 @@ function onlyBefore(seen: Image, attempt: Attempt, answer: Image, side: Side, co
   return kept;
 }
 
-/** base := (source value sent, value stored); where that is what is seen, its fields carry the time and actor of their source. */
+/** base := (source value sent, value stored); where that is what is seen, its fields carry the time and actor of their source, else it was edited since. */
 function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordImage, context: LinkContext): Link {
   const groups: Record<string, GroupState> = { ...link.state.groups };
   let seen = link.state.seen[side];
@@ -134,7 +134,9 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     const stored = pick(record.values, lens.fields[side]) ?? written.sent;
     const { wanted: _wanted, ...group } = landed(groups[name] ?? {}, side, written, stored);
     groups[name] = group;
-    if (seen && identical(pick(seen.values, lens.fields[side]) ?? [], stored)) seen = sourceTimes(seen, lens, side, written, record.modifiedAt);
+    if (!seen) continue;
+    const isOurs = identical(pick(seen.values, lens.fields[side]) ?? [], stored);
+    seen = isOurs ? sourceTimes(seen, lens, side, written, record.modifiedAt) : editedSince(seen, lens, side, attempt.sentAt);
   }
   const { create: _create, ...state } = link.state;
   return withoutAttempt({ ...link, state: { ...state, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);

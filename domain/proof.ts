@@ -46,6 +46,21 @@ export function sourceTimes(seen: Seen, lens: Lens, side: Side, written: Attempt
 }
 
 /**
+ * What is seen differs from what we wrote, so it was edited on top of our write, also when it shows again what stood
+ * there before: an interval that began earlier begins with the write. A time that the system told stays.
+ */
+export function editedSince(seen: Seen, lens: Lens, side: Side, sentAt: number): Seen {
+  const times: Record<string, EditTime> = { ...seen.times };
+  for (const field of lens.fields[side]) {
+    const known = times[field];
+    const isTold = known !== undefined && known.from !== null && known.from === known.to && known.applied === undefined;
+    if (isTold || (known?.from ?? 0) >= sentAt) continue;
+    times[field] = { from: sentAt, to: seen.recordedAt, actor: null };
+  }
+  return { ...seen, times };
+}
+
+/**
  * Proves and closes the attempts on the image's side. Call it with the state in which `seen` was folded already;
  * an image that was not folded (stale) proves too, but touches no times.
  */
@@ -79,7 +94,7 @@ function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkCont
  */
 function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
-  const isProven = evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
+  const isProven = isAfterCondition(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
   if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
   let seen = state.seen[image.side];
@@ -87,9 +102,17 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
     if (!lens) continue;
     const group = isSuperseded ? (groups[name] ?? {}) : landed(groups[name] ?? {}, image.side, written, shown ?? written.sent);
     groups[name] = foreign ? { ...group, held: heldOverwritten(state, lens, foreign, now) } : group;
-    if (shown && folded && seen) seen = sourceTimes(seen, lens, image.side, written, appliedAt(lens, image));
+    if (!seen || isSuperseded) continue;
+    if (shown && folded) seen = sourceTimes(seen, lens, image.side, written, appliedAt(lens, image));
+    else if (!sameOn(lens, image.side, pick(seen.values, lens.fields[image.side]) ?? [], written.sent)) seen = editedSince(seen, lens, image.side, attempt.sentAt);
   }
   return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null };
+}
+
+/** What a record showed at or before the condition of a write is not that write, whatever its value. */
+function isAfterCondition(attempt: Attempt, image: SideImage, context: LinkContext): boolean {
+  const order = compareRevisions(context.capabilities[image.side].revisions, attempt.condition, image.revision);
+  return order === 'newer' || order === 'unknown';
 }
 
 /** Groups that an answered write is found, by the record's histories, to have overwritten a foreign edit in (I2, trace 6). */
@@ -148,25 +171,27 @@ function appliedAt(lens: Lens, image: SideImage): number | null {
 function unproven(state: LinkState, attempt: Attempt, image: SideImage, evidence: readonly Evidence[], context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const isClosing = attempt.status === 'outstanding' && image.readById && image.observedFrom > attempt.deadline;
   if (attempt.status === 'outstanding' && !isClosing) return { state, attempt };
-  const isOpen = evidence.some((one) => one.otherwise === 'neither') && !evidence.some((one) => one.otherwise === 'before');
-  if (attempt.condition !== null && isPast(state, attempt, image, now)) return { state: isOpen ? heldUnknown(state, evidence, context, now) : state, attempt: null };
+  const untold = evidence.filter((one) => one.otherwise !== null);
+  const open = untold.some((one) => one.otherwise === 'before') ? [] : untold;
+  if (attempt.condition !== null) {
+    if (image.revision !== null && isNextRevision(attempt.condition, image.revision)) return { state: heldUnknown(state, open, context, now), attempt: null };
+    if (isPatienceOver(state, attempt, now)) return { state: heldUnknown(state, untold, context, now), attempt: null };
+  }
   if (now >= attempt.deadline + LATE_WRITE_MS) return { state, attempt: null };
-  const isUnknown = isClosing && isOpen && attempt.condition === null;
-  return { state: isUnknown ? heldUnknown(state, evidence, context, now) : state, attempt: { ...attempt, status: 'unresolved' } };
+  const isUnknown = isClosing && attempt.condition === null;
+  return { state: isUnknown ? heldUnknown(state, open, context, now) : state, attempt: { ...attempt, status: 'unresolved' } };
 }
 
-/** The condition's next revision was seen, or was waited for long enough after it had been skipped. */
-function isPast(state: LinkState, attempt: Attempt, image: SideImage, now: number): boolean {
-  if (attempt.condition === null) return false;
-  if (image.revision !== null && isNextRevision(attempt.condition, image.revision)) return true;
-  return state.seen[image.side]?.revision !== attempt.condition && now >= attempt.deadline + SKIPPED_REVISION_PATIENCE_MS;
+/** The revision that would tell was skipped, and waited for long enough: what is shown now may stand on top of our write. */
+function isPatienceOver(state: LinkState, attempt: Attempt, now: number): boolean {
+  return state.seen[attempt.side]?.revision !== attempt.condition && now >= attempt.deadline + SKIPPED_REVISION_PATIENCE_MS;
 }
 
 function heldUnknown(state: LinkState, evidence: readonly Evidence[], context: LinkContext, now: number): LinkState {
+  if (evidence.length === 0) return state;
   const groups: Record<string, GroupState> = { ...state.groups };
-  for (const { name, otherwise } of evidence) {
-    const lens = context.mapping.byName.get(name)?.lens;
-    const pair = lens && otherwise === 'neither' ? heldPair(state, lens) : null;
+  for (const { name, lens } of evidence) {
+    const pair = lens ? heldPair(state, lens) : null;
     if (!lens || !pair || agree(lens, pair.bevatel, pair.external)) continue;
     groups[name] = { ...groups[name], held: { type: 'unknown_outcome', since: now, ...pair } };
   }
