@@ -49,7 +49,7 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
 
 /**
  * A by-id read begun when it was due or later settles it, unless its order is unproven again: then what was blocked
- * stays blocked (trace 7). An image of unproven order makes a read due. A folded image means that the record is there.
+ * stays blocked (trace 7). An image of unproven order makes a read due that begins after it. A folded image means that the record is there.
  */
 function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, now: number): LinkState {
   if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
@@ -57,7 +57,7 @@ function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, n
   const readDue = { ...before };
   const due = readDue[image.side];
   if (due && image.readById && image.observedFrom >= due.at && outcome !== 'read_again') delete readDue[image.side];
-  if (outcome === 'read_again' && !readDue[image.side]) readDue[image.side] = { at: now, blocks: false };
+  if (outcome === 'read_again') readDue[image.side] = { at: Math.max(now, due?.at ?? 0), blocks: due?.blocks ?? false };
   const stillGone = { ...gone };
   if (outcome === 'folded') delete stillGone[image.side];
   return {
