@@ -1,0 +1,227 @@
+/**
+ * The whole flow on the run's stack: a Bevatel contact service, a HubSpot, one integration between them, and the roles
+ * in this process. What a test does, it does through the systems' own doors; what it checks, it reads there.
+ */
+import { afterAll } from 'vitest';
+import { createSandboxDatabase } from '../../connectors/bevatel/sandbox/database.ts';
+import type { BevatelSandbox } from '../../connectors/bevatel/sandbox/server.ts';
+import { startBevatelSandbox } from '../../connectors/bevatel/sandbox/server.ts';
+import type { HubSpotSandbox, HubSpotSandboxOptions } from '../../connectors/hubspot/sandbox/start.ts';
+import { startHubSpotSandbox } from '../../connectors/hubspot/sandbox/start.ts';
+import type { Link } from '../../domain/link.ts';
+import type { Deps, Role } from '../../runtime/deps.ts';
+import { zIntegration } from '../../schemas/integration.ts';
+import type { Integration } from '../../schemas/integration.ts';
+import type { CaptureRole } from '../../services/capture/main.ts';
+import { startCapture } from '../../services/capture/main.ts';
+import { startDeliver } from '../../services/deliver/main.ts';
+import { startReconcile } from '../../services/reconcile/main.ts';
+import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
+import { upsertIntegration } from '../../store/integrations.ts';
+import { openTestDeps } from '../stack/deps.ts';
+import type { TestStack } from '../stack/fixture.ts';
+
+export const TENANT = 'acme';
+export const INTEGRATION = 'crm';
+export const SYNC_KEY = 'bevatel-key-of-the-sync';
+export const AGENT_KEY = 'bevatel-key-of-an-agent';
+export const PUBLISH_KEY = 'publish-key-of-acme-1';
+export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY };
+
+export interface FlowOptions {
+  readonly hubspot?: HubSpotSandboxOptions;
+  readonly integration?: Record<string, unknown>;
+}
+
+export interface BevatelContact {
+  readonly id: string;
+  readonly version: number;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly external_references: Readonly<Record<string, string>>;
+}
+
+export class Flow {
+  readonly deps: Deps;
+  readonly stack: TestStack;
+  readonly hubspot: HubSpotSandbox;
+  readonly bevatel: BevatelSandbox;
+  readonly bevatelDatabaseUrl: string;
+  readonly integration: Integration;
+  readonly #roles: Role[] = [];
+
+  private constructor(parts: Pick<Flow, 'deps' | 'stack' | 'hubspot' | 'bevatel' | 'bevatelDatabaseUrl' | 'integration'>) {
+    this.deps = parts.deps;
+    this.stack = parts.stack;
+    this.hubspot = parts.hubspot;
+    this.bevatel = parts.bevatel;
+    this.bevatelDatabaseUrl = parts.bevatelDatabaseUrl;
+    this.integration = parts.integration;
+  }
+
+  /** Everything but the roles; closed after the file. Call it at the top of the file. */
+  static async open(stack: TestStack, options: FlowOptions = {}): Promise<Flow> {
+    const deps = await openTestDeps(stack, { env: SECRETS });
+    const bevatelDatabaseUrl = await createSandboxDatabase(stack.databaseUrl, `${new URL(stack.databaseUrl).pathname.slice(1)}_bev`);
+    const bevatel = await startBevatelSandbox({
+      databaseUrl: bevatelDatabaseUrl,
+      keys: [{ key: SYNC_KEY, tenantId: TENANT, name: 'bevatel-sync' }, { key: AGENT_KEY, tenantId: TENANT, name: 'inbox' }],
+    });
+    const hubspot = await startHubSpotSandbox({
+      token: SECRETS.HUBSPOT_TOKEN, clientSecret: SECRETS.HUBSPOT_SECRET, uniqueProperties: ['bevatel_contact_id'], ...options.hubspot,
+    });
+    const flow = new Flow({ deps, stack, hubspot, bevatel, bevatelDatabaseUrl, integration: integrationFile(hubspot, bevatel, options.integration ?? {}) });
+    afterAll(() => flow.#close());
+    return flow;
+  }
+
+  /** Applies the integration and starts all roles; resolves when both sides were listed and what follows is written. */
+  async start(): Promise<void> {
+    await this.apply();
+    await this.startDeliver();
+    await this.startReconcile();
+    await this.startCapture();
+    await this.untilQuiet();
+  }
+
+  async apply(): Promise<void> {
+    await upsertIntegration(this.deps.pool, this.integration, this.deps.clock());
+  }
+
+  async startDeliver(): Promise<Role> {
+    return this.#started(await startDeliver(this.#ownMetrics()));
+  }
+
+  async startReconcile(): Promise<Role> {
+    return this.#started(await startReconcile(this.#ownMetrics()));
+  }
+
+  async startCapture(): Promise<CaptureRole> {
+    const role = await startCapture(this.#ownMetrics(), {
+      publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase(),
+      publishKeys: [{ tenantId: TENANT, key: PUBLISH_KEY }], coalesceMs: 5,
+    });
+    this.hubspot.control.configureWebhooks({ targetUrl: `${role.url}/hooks/hubspot` });
+    return this.#started(role);
+  }
+
+  /** Waits until everything that was captured is decided and nothing is due. */
+  async untilQuiet(): Promise<void> {
+    await until('nothing is due', async () => (await this.isMatched()) && this.hubspot.control.webhooksIdle() && (await this.#isQuiet()) && (await this.#isQuiet()));
+  }
+
+  async isMatched(): Promise<boolean> {
+    const { rows } = await this.deps.pool.query<{ matched: boolean }>('select matched_at is not null as matched from integrations where integration_id = $1', [INTEGRATION]);
+    return rows[0]?.matched === true;
+  }
+
+  async #isQuiet(): Promise<boolean> {
+    const { rows } = await this.deps.pool.query<{ due: string; waiting: string }>(
+      'select (select count(*) from links where due_at is not null) as due, (select count(*) from waiting_hints) as waiting');
+    const groups = ['live', 'repair', 'backfill'].map((lane) => [`${this.stack.topicPrefix}contact.changes.${lane}`] as const);
+    const ranges = await this.deps.kafka.ranges(groups.flat());
+    const { rows: positions } = await this.deps.pool.query<{ topic: string; partition: number; next_offset: string }>('select topic, partition, next_offset from positions');
+    const isCaughtUp = ranges.every((range) => range.high === 0n || BigInt(positions.find((one) => one.topic === range.topic && one.partition === range.partition)?.next_offset ?? 0) === range.high);
+    return Number(rows[0]?.due) === 0 && Number(rows[0]?.waiting) === 0 && isCaughtUp;
+  }
+
+  async links(): Promise<Link[]> {
+    const { rows } = await this.deps.pool.query(`select ${LINK_COLUMNS} from links l order by link_id`);
+    return rows.map((row) => toStoredLink(row as Parameters<typeof toStoredLink>[0]).link);
+  }
+
+  async linkOf(bevatelId: string): Promise<Link> {
+    const link = (await this.links()).find((one) => one.bevatelId === bevatelId);
+    if (!link) throw new Error('the contact has no link');
+    return link;
+  }
+
+  /** The contact as Bevatel's API shows it; null when it does not. */
+  async contact(id: string): Promise<BevatelContact | null> {
+    const answer = await this.#call('GET', `/v1/contacts/${id}`);
+    return answer.ok ? await answer.json() as BevatelContact : null;
+  }
+
+  async contacts(): Promise<BevatelContact[]> {
+    const answer = await this.#call('GET', '/v1/contacts?limit=200');
+    return (await answer.json() as { results: BevatelContact[] }).results;
+  }
+
+  async createContact(fields: Readonly<Record<string, unknown>>): Promise<string> {
+    const answer = await this.#call('POST', '/v1/contacts', { fields }, { 'idempotency-key': crypto.randomUUID() });
+    if (answer.status !== 201) throw new Error(`Bevatel answered ${answer.status}`);
+    return (await answer.json() as BevatelContact).id;
+  }
+
+  /** As an agent does: reads, edits, and again when somebody was faster. */
+  async editContact(id: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
+    for (let tries = 0; tries < 20; tries += 1) {
+      const known = await this.contact(id);
+      if (!known) throw new Error('the contact is gone');
+      const answer = await this.#call('PATCH', `/v1/contacts/${id}`, { fields }, { 'if-match': `"${known.version}"` });
+      if (answer.ok) return;
+      if (answer.status !== 412) throw new Error(`Bevatel answered ${answer.status}`);
+    }
+    throw new Error('the contact moved at every try');
+  }
+
+  /** HubSpot's record of a Bevatel contact, by the reference that the link stores. */
+  hubspotOf(bevatelId: string): Readonly<Record<string, string>> & { readonly id: string } | null {
+    const found = this.hubspot.control.findBy('bevatel_contact_id', bevatelId);
+    return found ? { ...found.properties, id: found.id } : null;
+  }
+
+  #call(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return fetch(`${this.bevatel.url}${path}`, {
+      method, headers: { authorization: `Bearer ${AGENT_KEY}`, 'x-actor': 'user:ali', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  #ownMetrics(): Deps {
+    const { metrics } = this.deps;
+    return { ...this.deps, metrics: new (metrics.constructor as new () => typeof metrics)() };
+  }
+
+  #started<R extends Role>(role: R): R {
+    this.#roles.push(role);
+    return role;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#roles.map((role) => role.stop()));
+    await Promise.all([this.hubspot.stop(), this.bevatel.stop()]);
+  }
+}
+
+function integrationFile(hubspot: HubSpotSandbox, bevatel: BevatelSandbox, changed: Record<string, unknown>): Integration {
+  return zIntegration.parse({
+    integration: INTEGRATION, tenant: TENANT, system: 'hubspot',
+    connection: {
+      baseUrl: hubspot.url, tokenEnv: 'HUBSPOT_TOKEN', webhookSecretEnv: 'HUBSPOT_SECRET', account: String(hubspot.portalId), appId: String(hubspot.appId),
+      callsPerTenSeconds: 100_000, searchesPerSecond: 1_000,
+    },
+    bevatel: { baseUrl: bevatel.url, keyEnv: 'BEVATEL_KEY' },
+    poll: { everyMs: 2_000 },
+    invalid: 'skip',
+    fields: [
+      { bevatel: 'contact_first_name', external: 'firstname' },
+      { bevatel: 'contact_last_name', external: 'lastname' },
+      { bevatel: 'phone_number', external: 'phone', lens: 'phone', region: 'SA' },
+      { bevatel: 'email', external: 'email', lens: 'email' },
+      { bevatel: 'company_name', external: 'company' },
+    ],
+    ...changed,
+  });
+}
+
+const PATIENCE_MS = 45_000;
+const LOOK_MS = 50;
+
+/** Waits for a condition; the error says which did not come. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
+  const end = Date.now() + patienceMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
