@@ -1,20 +1,36 @@
+/**
+ * With a Postgres of its own: these tests restart it and change its settings, and making a slot waits for every
+ * transaction of the whole server.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 
-import { isolatedStack } from '../../../tests/stack/fixture.ts';
+import { freePorts } from '../../../deploy/local/ports.ts';
+import { postgresUrl, preparePostgres } from '../../../deploy/local/postgres.ts';
 import { startBevatelSandbox } from '../sandbox/server.ts';
 import { changeOfRow } from './change-of-row.ts';
 import type { ContactCdc, ContactCdcOptions, StreamEnd, StreamState } from './contact-cdc.ts';
 import { createContactCdc } from './contact-cdc.ts';
 import type { RowEvent } from './row-event.ts';
 
-const stack = await isolatedStack('bevatel-cdc');
+const folder = await mkdtemp(join(tmpdir(), 'bevatel-cdc-'));
+const [port = 0] = await freePorts(1);
+const { part, password } = await preparePostgres({ dataDir: join(folder, 'data'), logFile: join(folder, 'log'), port, throwaway: false });
+const startPostgres = () => part.start(() => Promise.resolve());
+await startPostgres();
+const databaseUrl = postgresUrl(port, password);
 const sandbox = await startBevatelSandbox({
-  databaseUrl: stack.databaseUrl,
+  databaseUrl,
   keys: [{ key: 'k', tenantId: 't', name: 'crm' }],
 });
 const { sql, seed } = sandbox.control;
-const name = `cdc_${new URL(stack.databaseUrl).pathname.slice(1)}`.slice(0, 60);
+const name = 'bevatel_sync';
+
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
 
 interface Reader {
   events: RowEvent[];
@@ -25,7 +41,11 @@ interface Reader {
 const readers: Reader[] = [];
 let cdc: ContactCdc;
 
-afterAll(() => sandbox.stop());
+afterAll(async () => {
+  await sandbox.stop();
+  await part.discard();
+  await rm(folder, { recursive: true, force: true });
+});
 beforeEach(async () => {
   await sql('TRUNCATE contacts, idempotency_keys, erased_contacts');
   cdc = make();
@@ -33,11 +53,11 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all(readers.splice(0).map((reader) => reader.stop().catch(() => undefined)));
-  await expect.poll(() => cdc.remove().then(() => 'removed', (error: Error) => error.message), { timeout: 20_000 }).toBe('removed');
+  await eventually(() => cdc.remove().then(() => 'removed', (error: Error) => error.message)).toBe('removed');
 });
 
 function make(over: Partial<ContactCdcOptions> = {}): ContactCdc {
-  return createContactCdc({ databaseUrl: stack.databaseUrl, name, retryDelayMs: 20, statusIntervalMs: 200, ...over });
+  return createContactCdc({ databaseUrl, name, retryDelayMs: 20, statusIntervalMs: 200, ...over });
 }
 
 /** Starts a stream that keeps what it acknowledged. */
@@ -68,7 +88,7 @@ test('inserts, updates and deletes come in commit order with the row before and 
   await sql(`UPDATE contacts SET owner = 'sam', updated_by = 'user:ali' WHERE id = 'c1'`);
   await sql(`UPDATE contacts SET owner = 'sam' WHERE id = 'c1'`);
   await sql(`DELETE FROM contacts WHERE id = 'c1'`);
-  await expect.poll(() => reader.events.length).toBe(3);
+  await eventually(() => reader.events.length).toBe(3);
   expect(reader.events.map((event) => event.op)).toEqual(['insert', 'update', 'delete']);
   const [inserted, updated, removed] = reader.events;
   expect(inserted?.new).toMatchObject({ tenant_id: 't', version: '1', tags: ['a,b', '🎈'], custom: { n: 1.5 } });
@@ -90,7 +110,7 @@ test('an edit through the API becomes a change with the time and actor of the ch
   const answer = await call('PATCH', id, { 'if-match': '"1"', 'x-actor': 'user:ali' }, { fields: { email: 'c@d.co' } });
   const { updated_at: updatedAt } = (await answer.json()) as { updated_at: string };
   await call('DELETE', `${id}?erase=true`, { 'if-match': '"2"' });
-  await expect.poll(() => reader.events.at(-1)?.op).toBe('delete');
+  await eventually(() => reader.events.at(-1)?.op).toBe('delete');
   const changes = reader.events.map((event) => changeOfRow(event, { newId: () => 'x' })).filter((change) => change?.recordId === id);
   const edit = changes.find((change) => change?.revision === '2');
   expect(edit).toMatchObject({ kind: 'image', image: { email: 'c@d.co', owner: 'sam' } });
@@ -104,12 +124,12 @@ test('a large value that an update did not touch is in its image', async () => {
   const [id = ''] = await seed('t', [{ fields: { custom: { note } } }]);
   const reader = read();
   await sql('UPDATE contacts SET owner = $1 WHERE id = $2', ['x', id]);
-  await expect.poll(() => reader.events.at(-1)?.op).toBe('update');
+  await eventually(() => reader.events.at(-1)?.op).toBe('update');
   expect(reader.events.at(-1)?.new?.['custom']).toEqual({ note });
 });
 
 test('I2: snapshot and stream leave no gap while many writers write', async () => {
-  const extra = make({ name: `${name.slice(0, 58)}_x` });
+  const extra = make({ name: `${name}_x` });
   await seed('t', numbered(500));
   let writing = true;
   const writers = Array.from({ length: 4 }, async (_, writer) => {
@@ -136,10 +156,10 @@ test('I2: snapshot and stream leave no gap while many writers write', async () =
   await Promise.all(writers);
   const rows = await sql<{ id: string; version: number }>('SELECT id, version FROM contacts');
   const truth = rows.map((row) => `${row.id}@${row.version}`).sort();
-  await expect.poll(() => [...copy].filter(([, { gone }]) => !gone).map(([id, { version }]) => `${id}@${version}`).sort()).toEqual(truth);
+  await eventually(() => [...copy].filter(([, { gone }]) => !gone).map(([id, { version }]) => `${id}@${version}`).sort()).toEqual(truth);
   control.abort();
   await streaming;
-  await expect.poll(() => extra.remove().then(() => true, () => false)).toBe(true);
+  await eventually(() => extra.remove().then(() => true, () => false)).toBe(true);
 });
 
 test('I7: what was not acknowledged comes again, what was does not', async () => {
@@ -149,16 +169,16 @@ test('I7: what was not acknowledged comes again, what was does not', async () =>
     left -= 1;
   });
   await Promise.all(Array.from({ length: 40 }, (_, i) => sql('INSERT INTO contacts (tenant_id, id) VALUES ($1, $2)', ['t', `n${i}`])));
-  await expect.poll(() => first.states.filter((state) => state.kind === 'retrying').length).toBeGreaterThan(1);
+  await eventually(() => first.states.filter((state) => state.kind === 'retrying').length).toBeGreaterThan(1);
   await first.stop();
   const second = read();
-  await expect.poll(() => first.events.length + second.events.length).toBe(40);
+  await eventually(() => first.events.length + second.events.length).toBe(40);
   expect(first.events).toHaveLength(7);
   expect(new Set(idsOf([...first.events, ...second.events])).size).toBe(40);
 });
 
 test('I7: of two commits side by side in the log, confirming the first does not confirm the second', async () => {
-  const writers = [new Client({ connectionString: stack.databaseUrl }), new Client({ connectionString: stack.databaseUrl })];
+  const writers = [new Client({ connectionString: databaseUrl }), new Client({ connectionString: databaseUrl })];
   for (const [index, writer] of writers.entries()) {
     await writer.connect();
     await writer.query('BEGIN');
@@ -171,10 +191,10 @@ test('I7: of two commits side by side in the log, confirming the first does not 
     if (left === 0) throw new Error('Kafka is away');
     left -= 1;
   });
-  await expect.poll(() => first.states.filter((state) => state.kind === 'retrying').length).toBeGreaterThan(1);
+  await eventually(() => first.states.filter((state) => state.kind === 'retrying').length).toBeGreaterThan(1);
   await first.stop();
   const second = read();
-  await expect.poll(() => second.events.length).toBe(1);
+  await eventually(() => second.events.length).toBe(1);
   expect(new Set(idsOf([...first.events, ...second.events]))).toEqual(new Set(['side0', 'side1']));
 });
 
@@ -182,13 +202,13 @@ test('a stop waits for the batch at hand, and Postgres remembers it', async () =
   const release = Promise.withResolvers<void>();
   const first = read({}, () => release.promise);
   await seed('t', numbered(10));
-  await expect.poll(() => first.states.length).toBeGreaterThan(0);
+  await eventually(() => first.states.length).toBeGreaterThan(0);
   const stopped = first.stop();
   release.resolve();
   expect(await stopped).toEqual({ kind: 'stopped' });
   const second = read();
   await seed('t', numbered(1, 'late'));
-  await expect.poll(() => second.events.length).toBeGreaterThan(0);
+  await eventually(() => second.events.length).toBeGreaterThan(0);
   const all = idsOf([...first.events, ...second.events]);
   expect([all.length, new Set(all).size]).toEqual([11, 11]);
 });
@@ -200,19 +220,19 @@ test('a transaction larger than a batch is confirmed only as a whole', async () 
     if (accepted > 3) throw new Error('Kafka is away');
   });
   await seed('t', numbered(1_000));
-  await expect.poll(() => first.states.some((state) => state.kind === 'retrying')).toBe(true);
+  await eventually(() => first.states.some((state) => state.kind === 'retrying')).toBe(true);
   await first.stop();
   const second = read();
-  await expect.poll(() => second.events.length).toBe(1_000);
+  await eventually(() => second.events.length).toBe(1_000);
 });
 
 test('a caller slower than wal_sender_timeout keeps its connection', async () => {
-  const database = new URL(stack.databaseUrl).pathname.slice(1);
+  const database = new URL(databaseUrl).pathname.slice(1);
   await sql(`ALTER DATABASE "${database}" SET wal_sender_timeout = '800ms'`);
   const release = Promise.withResolvers<void>();
   const reader = read({ maxBatchRows: 10 }, () => release.promise);
   for (let i = 0; i < 20; i += 1) await seed('t', numbered(500, `s${i}-`));
-  const admin = new Client({ connectionString: stack.databaseUrl });
+  const admin = new Client({ connectionString: databaseUrl });
   await admin.connect();
   const connectedFor = async () => {
     const { rows } = await admin.query<{ seconds: number | null }>(
@@ -220,10 +240,10 @@ test('a caller slower than wal_sender_timeout keeps its connection', async () =>
          FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE s.slot_name = $1`, [name]);
     return rows[0]?.seconds ?? 0;
   };
-  await expect.poll(connectedFor, { timeout: 20_000, interval: 200 }).toBeGreaterThan(3);
+  await eventually(connectedFor).toBeGreaterThan(3);
   await admin.end();
   release.resolve();
-  await expect.poll(() => reader.events.length, { timeout: 20_000 }).toBe(10_000);
+  await eventually(() => reader.events.length).toBe(10_000);
   expect(reader.states).toEqual([{ kind: 'streaming' }]);
   await sql(`ALTER DATABASE "${database}" RESET wal_sender_timeout`);
 });
@@ -231,29 +251,32 @@ test('a caller slower than wal_sender_timeout keeps its connection', async () =>
 test('a severed connection is made anew from the confirmed position', async () => {
   const reader = read();
   await seed('t', numbered(5));
-  await expect.poll(() => reader.events.length).toBe(5);
+  await eventually(() => reader.events.length).toBe(5);
   await sql('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [name]);
   await seed('t', numbered(5, 'after'));
-  await expect.poll(() => new Set(idsOf(reader.events)).size).toBe(10);
+  await eventually(() => new Set(idsOf(reader.events)).size).toBe(10);
   expect(reader.states.map((state) => state.kind)).toContain('retrying');
 });
 
 test('of two readers one waits, and takes over when the other stops', async () => {
   const first = read();
-  await expect.poll(() => first.states.at(-1)?.kind).toBe('streaming');
+  await eventually(() => first.states.at(-1)?.kind).toBe('streaming');
   const second = read();
-  await expect.poll(() => second.states.at(-1)?.kind).toBe('standby');
+  await eventually(() => second.states.at(-1)?.kind).toBe('standby');
   await first.stop();
-  await expect.poll(() => second.states.at(-1)?.kind).toBe('streaming');
+  await eventually(() => second.states.at(-1)?.kind).toBe('streaming');
   await seed('t', numbered(3));
-  await expect.poll(() => idsOf(second.events)).toEqual(['c0', 'c1', 'c2']);
+  await eventually(() => idsOf(second.events)).toEqual(['c0', 'c1', 'c2']);
 });
 
 test('a slot that is gone ends the stream by name, and prepare says that changes were missed', async () => {
   const reader = read();
-  await expect.poll(() => reader.states.at(-1)?.kind).toBe('streaming');
-  await sql('SELECT pg_terminate_backend(active_pid), pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [name])
-    .catch(() => sql('SELECT pg_drop_replication_slot($1)', [name]));
+  await eventually(() => reader.states.at(-1)?.kind).toBe('streaming');
+  await eventually(async () => {
+    await sql('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [name]);
+    await sql('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [name]).catch(() => undefined);
+    return sql('SELECT FROM pg_replication_slots WHERE slot_name = $1', [name]);
+  }).toEqual([]);
   expect(await reader.ended).toEqual({ kind: 'slot_lost', reason: 'missing' });
   expect([await cdc.prepare(), await cdc.prepare()]).toEqual(['created', 'present']);
 });
@@ -263,15 +286,15 @@ test('I10: the lag of the slot is readable while the caller holds back, and gone
   const release = Promise.withResolvers<void>();
   read({}, () => release.promise);
   await seed('t', numbered(100));
-  await expect.poll(async () => (await cdc.lag())?.bytes).toBeGreaterThan(1_000);
-  await expect.poll(async () => (await cdc.lag())?.seconds).toBeGreaterThan(0);
+  await eventually(async () => (await cdc.lag())?.bytes).toBeGreaterThan(1_000);
+  await eventually(async () => (await cdc.lag())?.seconds).toBeGreaterThan(0);
   release.resolve();
-  await expect.poll(() => cdc.lag()).toEqual({ bytes: 0, seconds: 0 });
+  await eventually(() => cdc.lag()).toEqual({ bytes: 0, seconds: 0 });
 });
 
 test('what is wrong with the table is said with what to run', async () => {
   await sql('CREATE TABLE strangers (tenant_id text, id text)');
-  const of = (table: string) => make({ name: `${name.slice(0, 58)}_y`, table: { schema: 'public', table } });
+  const of = (table: string) => make({ name: `${name}_y`, table: { schema: 'public', table } });
   await expect(of('nobody').prepare()).rejects.toMatchObject({ code: 'configuration_invalid', message: expect.stringContaining('no table') });
   await expect(of('strangers').prepare()).rejects.toMatchObject({ message: expect.stringContaining('lacks the columns version, updated_at') });
   await sql('ALTER TABLE contacts REPLICA IDENTITY DEFAULT');
@@ -279,7 +302,36 @@ test('what is wrong with the table is said with what to run', async () => {
     code: 'replica_identity_missing', message: expect.stringContaining('REPLICA IDENTITY FULL'),
   });
   await sql('ALTER TABLE contacts REPLICA IDENTITY FULL');
-  await sql(`SELECT pg_create_logical_replication_slot($1, 'test_decoding')`, [`${name.slice(0, 58)}_z`]);
-  await expect(make({ name: `${name.slice(0, 58)}_z` }).prepare()).rejects.toMatchObject({ code: 'configuration_invalid' });
-  await sql('SELECT pg_drop_replication_slot($1)', [`${name.slice(0, 58)}_z`]);
+  await sql(`SELECT pg_create_logical_replication_slot($1, 'test_decoding')`, [`${name}_z`]);
+  await expect(make({ name: `${name}_z` }).prepare()).rejects.toMatchObject({ code: 'configuration_invalid' });
+  await sql('SELECT pg_drop_replication_slot($1)', [`${name}_z`]);
+});
+
+test('the stream survives restarts and crashes of Postgres, and loses and invents nothing', async () => {
+  const reader = read({ maxRetryDelayMs: 200 });
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGINT'] as const) {
+    await seed('t', Array.from({ length: 200 }, () => ({ fields: { owner: signal } })));
+    await sql('UPDATE contacts SET owner = $1', [`after ${signal}`]);
+    await part.stop(signal);
+    await startPostgres();
+  }
+  const truth = await sql<{ n: string }>('SELECT sum(version) AS n FROM contacts');
+  await eventually(() => new Set(reader.events.map((event) => `${event.new?.id}@${event.new?.version}`)).size).toBe(Number(truth[0]?.n));
+  expect(reader.states.filter((state) => state.kind === 'retrying').length).toBeGreaterThan(0);
+  expect(await reader.stop()).toEqual({ kind: 'stopped' });
+});
+
+test('a slot that Postgres has invalidated ends the stream by name, and prepare makes it anew', async () => {
+  await sql(`ALTER SYSTEM SET idle_replication_slot_timeout = '1s'`);
+  await sql('SELECT pg_reload_conf()');
+  const status = async () => {
+    await sql('CHECKPOINT');
+    const [slot] = await sql<{ wal_status: string }>('SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1', [name]);
+    return slot?.wal_status;
+  };
+  await eventually(status).toBe('lost');
+  await sql('ALTER SYSTEM RESET idle_replication_slot_timeout');
+  await sql('SELECT pg_reload_conf()');
+  expect(await read().ended).toEqual({ kind: 'slot_lost', reason: 'invalidated' });
+  expect([await cdc.prepare(), await cdc.prepare()]).toEqual(['recreated', 'present']);
 });

@@ -92,19 +92,19 @@ export class ReplicationSession {
 
   /** Reads until the signal ends it (resolves, after the batch at hand) or something breaks (rejects). */
   async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const stop = () => this.#ended.resolve();
     signal.addEventListener('abort', stop, { once: true });
     const status = setInterval(() => this.#reportStatus(), this.#options.statusIntervalMs);
-    try {
-      if (!signal.aborted) await Promise.race([this.#ended.promise, this.#subscribe()]);
-      if (signal.aborted) await this.#drain();
-      else throw new Error('Postgres ended the replication stream');
-    } finally {
-      clearInterval(status);
-      signal.removeEventListener('abort', stop);
-      this.#ended.promise.catch(() => undefined); // a second failure of a session that has ended
-      await this.#service.destroy().catch(() => undefined);
-    }
+    const subscription = this.#subscribe();
+    const broken = await Promise.race([this.#ended.promise, subscription]).then(() => undefined, (error: unknown) => ({ error }));
+    await this.#drain(subscription);
+    clearInterval(status);
+    signal.removeEventListener('abort', stop);
+    this.#ended.promise.catch(() => undefined); // a second failure of a session that has ended
+    await this.#service.destroy().catch(() => undefined);
+    if (broken !== undefined) throw broken.error;
+    if (!signal.aborted) throw new Error('Postgres ended the replication stream');
   }
 
   async #subscribe(): Promise<void> {
@@ -197,19 +197,18 @@ export class ReplicationSession {
     this.#service.acknowledge(formatLsn(this.#confirmed), ask).catch((error: unknown) => this.#ended.reject(error));
   }
 
-  /** Waits for the batch with the caller, then until Postgres has taken note of the last position. */
-  async #drain(): Promise<void> {
+  /** Waits for the batch with the caller, then until Postgres has taken note of the last position, if it still can. */
+  async #drain(subscription: Promise<void>): Promise<void> {
     this.#closing = true;
     const limit = Promise.withResolvers<void>();
     const timer = setTimeout(limit.resolve, this.#options.drainLimitMs);
-    const noted = async () => {
-      await this.#queue.drained();
-      if (this.#service.isStop()) return;
+    const connectionLost = subscription.catch(() => undefined);
+    await Promise.race([this.#queue.drained(), limit.promise]);
+    if (!this.#service.isStop()) {
       const { promise } = this.#answered;
       this.#tell(true);
-      await promise;
-    };
-    await Promise.race([noted(), limit.promise]);
+      await Promise.race([promise, connectionLost, limit.promise]);
+    }
     clearTimeout(timer);
   }
 }

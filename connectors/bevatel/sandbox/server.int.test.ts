@@ -59,6 +59,8 @@ function expectDefined<T>(value: T | undefined): T {
   return value;
 }
 
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 30_000 });
+
 let keys = 0;
 async function created(fields: ContactPatch, extra: object = {}): Promise<Contact> {
   const reply = await call('POST', '/contacts', { fields, ...extra }, { 'idempotency-key': `k${(keys += 1)}` });
@@ -317,14 +319,14 @@ describe('faults', () => {
       signal: AbortSignal.timeout(30),
     });
     await expect(impatient).rejects.toThrow('timeout');
-    await expect.poll(async () => (await call('GET', `/contacts/${made.id}`)).body.fields.owner).toBe('late');
+    await eventually(async () => (await call('GET', `/contacts/${made.id}`)).body.fields.owner).toBe('late');
   });
 
   test('a hanging call ends when its fault is removed, without effect', async () => {
     const made = await created({ owner: 'a' });
     const remove = sandbox.control.fault({ kind: 'hang', endpoint: 'update' });
     const outcome = expect(patch(made.id, 1, { owner: 'b' })).rejects.toThrow('fetch failed');
-    await expect.poll(() => sandbox.control.counters().update.calls).toBe(1);
+    await eventually(() => sandbox.control.counters().update.calls).toBe(1);
     remove();
     await outcome;
     expect((await call('GET', `/contacts/${made.id}`)).body.version).toBe(1);
