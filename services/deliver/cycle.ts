@@ -16,6 +16,8 @@ import type { Work } from '../../domain/plan-work.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
+import { insertDecisions } from '../../store/decisions.ts';
+import type { DecisionWrite } from '../../store/decisions.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
 import { saveLinks } from '../../store/links.ts';
 import type { LinkWrite, StoredLink } from '../../store/links.ts';
@@ -24,7 +26,7 @@ import { lookUpAll, readAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { foldRead } from './fold-read.ts';
-import { recordResults } from './record.ts';
+import { decisionOnRead, recordResults } from './record.ts';
 import type { Result } from './record.ts';
 
 type Doing = Extract<Work, { kind: 'write' | 'create' }>;
@@ -177,10 +179,12 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
     const now = deps.clock();
     const passed: Passed[] = [];
     const writes: LinkWrite[] = [];
+    const decisions: DecisionWrite[] = [];
     for (const stored of locked) {
       const guard = byLink.get(stored.link.linkId);
       if (!guard || stored.leaseId !== leaseId) continue;
-      const folded = foldRead(stored.link, 'external', guard.read, known, now);
+      const { link: folded, groups } = foldRead(stored.link, 'external', guard.read, known, now);
+      decisions.push(...decisionOnRead(folded, 'external', groups, deps.newId(), now));
       const work = planWork(folded, known.context, now, deps.newId());
       if (work.kind !== 'write' || work.side !== 'external' || folded.externalId === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
@@ -191,6 +195,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     await saveLinks(client, [], writes, now);
+    await insertDecisions(client, decisions);
     return passed;
   });
 }

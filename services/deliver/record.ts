@@ -55,13 +55,16 @@ async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegra
   const locked = await lockByKey(client, results.map(({ key }) => key));
   const now = deps.clock();
   const facts: OutcomeFacts = { now, jitter: deps.random() };
-  const writes: { stored: StoredLink; link: Link; result: Result }[] = [];
+  const writes: { stored: StoredLink; link: Link; result: Result; said: readonly GroupVerdict[] }[] = [];
   for (const stored of locked) {
     const result = byLink.get(stored.link.linkId);
-    if (result) writes.push({ stored, link: applyResult(stored.link, result, known, facts), result });
+    if (result) writes.push({ stored, result, ...applyResult(stored.link, result, known, facts) });
   }
   const settled = await settleIdentities(client, known, writes);
-  const decided = settled.map(({ stored, link, result }) => ({ stored, result, ...decideLink(link, known.context, now) }));
+  const decided = settled.map(({ stored, link, result, said }) => {
+    const { link: after, groups } = decideLink(link, known.context, now);
+    return { stored, result, link: after, groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
+  });
   await saveLinks(client, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
   await insertDecisions(client, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
   return decided.flatMap(({ stored, link, result }): Written[] => {
@@ -70,12 +73,17 @@ async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegra
   });
 }
 
-function applyResult(link: Link, result: Result, known: KnownIntegration, facts: OutcomeFacts): Link {
+/** `said`: verdicts of a read, which the decision after it need not repeat. */
+function applyResult(link: Link, result: Result, known: KnownIntegration, facts: OutcomeFacts): { link: Link; said: readonly GroupVerdict[] } {
   const { side } = result;
   switch (result.kind) {
-    case 'written': return applyOutcome(link, side, result.outcome, known.context, { ...facts, ...(result.readBack ? { readBack: result.readBack } : {}) });
-    case 'read': return 'error' in result.outcome ? applyOutcome(link, side, { attemptId: '', kind: 'failed', error: result.outcome.error }, known.context, facts) : foldRead(link, side, result.outcome, known, facts.now);
-    case 'lookup': return applyLookup(link, result, known, facts);
+    case 'written': return { link: applyOutcome(link, side, result.outcome, known.context, { ...facts, ...(result.readBack ? { readBack: result.readBack } : {}) }), said: [] };
+    case 'read': {
+      if ('error' in result.outcome) return { link: applyOutcome(link, side, { attemptId: '', kind: 'failed', error: result.outcome.error }, known.context, facts), said: [] };
+      const folded = foldRead(link, side, result.outcome, known, facts.now);
+      return { link: folded.link, said: folded.groups };
+    }
+    case 'lookup': return { link: applyLookup(link, result, known, facts), said: [] };
     default: return result satisfies never;
   }
 }
@@ -88,7 +96,7 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
 }
 
 /** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
-async function settleIdentities(client: PoolClient, known: KnownIntegration, writes: readonly { stored: StoredLink; link: Link; result: Result }[]): Promise<readonly { stored: StoredLink; link: Link; result: Result }[]> {
+async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(client: PoolClient, known: KnownIntegration, writes: readonly W[]): Promise<readonly W[]> {
   const taken = writes.flatMap((write) => SIDES.flatMap((side) => {
     const id = idOn(write.link, side);
     return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
@@ -132,6 +140,15 @@ function lagOf(attempt: Attempt, link: Link, now: number): number | null {
   if (times.length > 0) return Math.max(0, now - Math.max(...times));
   const source = link.state.seen[attempt.side === 'bevatel' ? 'external' : 'bevatel'];
   return source ? Math.max(0, now - source.observedFrom) : null;
+}
+
+/** What a guard read showed that was not known yet; nothing when it showed nothing new. */
+export function decisionOnRead(link: Link, side: Side, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
+  const told = groups.filter(({ verdict }) => verdict !== 'in_flight');
+  if (told.length === 0) return [];
+  const { tenantId, integrationId, linkId, bevatelId, externalId } = link;
+  const decision = { decisionId, tenantId, integrationId, linkId, bevatelId, externalId, causeId: linkId, cause: 'change' as const, side, verdict: told[0]?.verdict ?? 'unchanged', groups: told, decidedAt: now };
+  return [{ source: null, decision }];
 }
 
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {

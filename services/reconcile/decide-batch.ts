@@ -6,6 +6,7 @@ import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { matchKeys } from '../../domain/match.ts';
+import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
@@ -69,7 +70,7 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
   if (!entry) return null;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
   const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, change, spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
-  workspace.change(entry, applied.link, input.lane, input.now);
+  workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
   if (isOneSided(applied.link) && change.kind === 'image' && known) workspace.setKeys(entry, matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image));
   return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
 }
@@ -96,8 +97,10 @@ function mergedIntoLinked(link: Link, change: ContactChange, survivor: Link, now
   return { link: { ...link, state }, verdict: 'gone', groups: [] };
 }
 
-/** The first type rule that the image breaks where the answer is quarantine; values seen before passed already. */
+/** What keeps the image out: a value that cannot be stored, or a broken type rule whose answer is quarantine; values seen before passed already. */
 function invalidReason(change: ContactChange, context: LinkContext, link: Link | undefined): string | null {
+  const unstorable = unstorableField(change.image);
+  if (unstorable !== null) return `${unstorable}:unstorable`;
   const seen = link?.state.seen[change.side];
   for (const rule of context.mapping.lenses) {
     if (rule.invalid !== 'quarantine') continue;

@@ -61,7 +61,7 @@ function byKeys(workspace: Workspace, request: Matching): Entry {
 }
 
 function attach(workspace: Workspace, entry: Entry, request: Matching): Entry {
-  workspace.change(entry, withId(entry.link, request.change.side, request.change.recordId), request.lane, request.now);
+  workspace.change(entry, withId(entry.link, request.change.side, request.change.recordId), null, request.now);
   workspace.setKeys(entry, []);
   return entry;
 }

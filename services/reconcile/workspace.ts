@@ -62,13 +62,16 @@ export class Workspace {
     return entry;
   }
 
-  /** Puts the link's new state in place; the lane only where it makes the work more urgent. */
-  change(entry: Entry, link: Link, lane: Lane, now: number): void {
+  /**
+   * Puts the link's new state in place; the lane only where it makes the work more urgent. Null leaves the urgency of a
+   * link that waits already: our own writes come back in the live lane and are no reason to hurry.
+   */
+  change(entry: Entry, link: Link, lane: Lane | null, now: number): void {
     const before = entry.link;
     if (link === before) return;
     const wasDue = entry.stored !== null && dueOf(entry.stored.link, now) !== null;
     const current = entry.lane ?? (wasDue ? (entry.stored?.lane ?? null) : null);
-    entry.lane = current === null || LANES.indexOf(lane) < LANES.indexOf(current) ? lane : current;
+    entry.lane = lane === null || (current !== null && LANES.indexOf(lane) >= LANES.indexOf(current)) ? current : lane;
     entry.link = link;
     entry.isChanged = true;
     for (const side of SIDES) if (idOn(before, side) !== idOn(link, side)) this.#index(entry, side);
