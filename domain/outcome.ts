@@ -15,6 +15,7 @@ import type { SideImage } from './fold.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, GroupState, Held, Link, LinkState, Seen } from './link.ts';
 import { editedSince, landed, overwrittenInFlight, sourceTimes } from './proof.ts';
+import { storable } from './storable.ts';
 import { compareRevisions } from './revision.ts';
 import { groupTime } from './time.ts';
 
@@ -46,7 +47,7 @@ export function recordImage(record: RecordImage, side: Side, integrationId: stri
   return {
     side,
     revision: record.revision,
-    image: record.values,
+    image: storable(record.values),
     fieldTimes: record.fieldTimes,
     histories: record.histories,
     modifiedAt: record.modifiedAt,

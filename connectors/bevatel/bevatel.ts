@@ -2,9 +2,9 @@
  * Bevatel's contact service behind the port (connectors/connector.ts): strict revisions, conditional writes, no history.
  * Its changes are pushed (Avro, HTTP, change data capture), so there is nothing to poll.
  */
-import type { Capabilities, Connector, ConnectorContext, RateLimit } from '../connector.ts';
+import { CAPABILITIES } from '../../schemas/capabilities.ts';
+import type { Connector, ConnectorContext, RateLimit } from '../connector.ts';
 import { CALL_KIND, createBevatelClient } from './client.ts';
-import { BATCH_LIMIT, PAGE_LIMIT } from './contact-api.ts';
 import { mappingFaults } from './mapping.ts';
 import { findRecordsByReference, listRecords, readRecords } from './read-records.ts';
 import { writeRecords } from './write-records.ts';
@@ -17,17 +17,6 @@ export interface BevatelSettings {
   /** Deadline of one call. Default 10,000 ms. */
   readonly timeoutMs?: number | undefined;
 }
-
-const CAPABILITIES: Capabilities = {
-  revisions: 'strict',
-  conditionalWrites: true,
-  history: false,
-  stalenessWindowMs: 0,
-  indexLagMs: 0,
-  batch: { list: PAGE_LIMIT, read: BATCH_LIMIT, create: BATCH_LIMIT, update: BATCH_LIMIT },
-  push: true,
-  uniqueReference: true,
-};
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_CALLS_PER_SECOND = 500;
@@ -42,7 +31,7 @@ export function createBevatelConnector(settings: BevatelSettings, context: Conne
   const { integrationId } = context;
   return {
     system: 'bevatel',
-    capabilities: CAPABILITIES,
+    capabilities: CAPABILITIES.bevatel,
     /** One page is listed to prove the address and the key. */
     checkMapping: async (uses, options) => {
       await listRecords(client, { cursor: null, fields: [] }, options);

@@ -2,9 +2,9 @@
  * HubSpot contacts behind the port (connectors/connector.ts), after the fact sheet: no conditional writes, but a history
  * of values per property; a custom unique property holds Bevatel's id.
  */
-import type { Capabilities, Connector, ConnectorContext } from '../connector.ts';
+import { CAPABILITIES } from '../../schemas/capabilities.ts';
+import type { Connector, ConnectorContext } from '../connector.ts';
 import { createHubSpotClient } from './client.ts';
-import { BATCH_SIZE, LIST_PAGE } from './limits.ts';
 import { checkHubSpotMapping } from './mapping.ts';
 import { CONTACT_TYPE_ID } from './paths.ts';
 import { pollContacts } from './poll.ts';
@@ -32,28 +32,16 @@ export interface HubSpotSettings {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
-const DEFAULT_INDEX_LAG_MS = 300_000;
 const DEFAULT_UI_DOMAIN = 'app.hubspot.com';
-
-function capabilitiesOf(indexLagMs: number): Capabilities {
-  return {
-    revisions: 'approximate', conditionalWrites: false, history: true,
-    /** No lag of by-id reads is documented or was observed. */
-    stalenessWindowMs: 0,
-    indexLagMs,
-    batch: { list: LIST_PAGE, read: BATCH_SIZE, create: BATCH_SIZE, update: BATCH_SIZE },
-    push: true, uniqueReference: true,
-  };
-}
 
 export function createHubSpotConnector(settings: HubSpotSettings, context: ConnectorContext): Connector {
   const { baseUrl, token, timeZone, referenceProperty, appId, account } = settings;
-  const indexLagMs = settings.indexLagMs ?? DEFAULT_INDEX_LAG_MS;
+  const indexLagMs = settings.indexLagMs ?? CAPABILITIES.hubspot.indexLagMs;
   const client = createHubSpotClient({ baseUrl, token, timeZone, timeoutMs: settings.timeoutMs ?? DEFAULT_TIMEOUT_MS, context });
   const parts = { client, rules: { referenceProperty, appId } };
   return {
     system: 'hubspot',
-    capabilities: capabilitiesOf(indexLagMs),
+    capabilities: { ...CAPABILITIES.hubspot, indexLagMs },
     checkMapping: (uses, options) => checkHubSpotMapping(client, uses, referenceProperty, options),
     list: (request, options) => listContacts(parts, request, options),
     changedSince: (position, options) => pollContacts({ client, indexLagMs }, position, options),
