@@ -205,3 +205,39 @@ export const zVerification = z.object({
 });
 export type Verification = z.infer<typeof zVerification>;
 export const zVerificationParams = z.object({ id: z.string() });
+
+// ── plan (of the command line; it calls no service) ─────────────────────────
+const zPerSide = z.object({ bevatel: zCount, external: zCount });
+const zTally = z.record(z.string(), zCount);
+/** What applying a file would do. Nothing is written to find out. */
+export const zPlan = z.object({
+  tenant: z.string(), integration: z.string(),
+  /** False when the mapping does not fit the systems; then nothing was listed. */
+  ok: z.boolean(),
+  faults: z.array(z.object({ side: zSide, field: z.string(), code: z.string(), message: z.string(), advice: z.string() })),
+  records: zPerSide,
+  pairs: zCount,
+  /** Pairs by what matched them: `reference`, `phone`, `email`. */
+  matches: zTally,
+  /** Records for which several partners come into question: held until a person decides. */
+  multiMatch: zCount,
+  /** Records that match one that is paired already: they get a partner of their own. */
+  sharedMatch: zCount,
+  creates: zPerSide,
+  /** Records that get no partner, by reason. */
+  notCreated: zTally,
+  /** Existing records that are written to, the partner's id included. */
+  updates: zPerSide,
+  fields: z.array(z.object({
+    group: z.string(), equal: zCount,
+    /** Empty on the named side, filled from the other. */
+    fills: zPerSide,
+    /** Both have a value: decided by policy (the side that is overwritten), or held. */
+    overwrites: zPerSide, held: zCount,
+    invalid: zTally, skipped: zTally,
+  })),
+  /** Calls to write it all, at the documented batch sizes. */
+  calls: zPerSide,
+  samples: z.array(z.object({ what: z.string(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), /** Values are masked. */ detail: z.string() })),
+});
+export type Plan = z.infer<typeof zPlan>;

@@ -1,6 +1,6 @@
 /** Operate: the operator's API with the numbers, the holds and the proofs (design §7). Wires connectors to `verify`. */
 import { bevatelConnector, bevatelLimits, externalConnector, externalRateLimits, resolveSecrets } from '../../connectors/registry.ts';
-import type { ConnectorContext, RateLimit } from '../../connectors/connector.ts';
+import type { Connector, ConnectorContext, RateLimit } from '../../connectors/connector.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
 import { createLimiter } from '../../runtime/rate-limit.ts';
@@ -14,7 +14,6 @@ import { createLetterDecoder } from './letter-decoder.ts';
 import { registerOperateMetrics } from './metrics.ts';
 import { apiErrorOf } from './refusal.ts';
 import { createApiServer } from './server.ts';
-import type { SideReaders } from './side-reader.ts';
 import { readStatus } from './status.ts';
 import { createVerifications } from './verifications.ts';
 import { verifyIntegration } from './verify.ts';
@@ -64,8 +63,12 @@ async function noteEnds(note: () => Promise<void>, deps: Deps, signal: AbortSign
   }
 }
 
+export interface ReaderDeps extends Pick<Deps, 'redis' | 'clock' | 'env'> {
+  readonly config: Pick<Deps['config'], 'topicPrefix'>;
+}
+
 /** Throws SyncError `configuration_missing` when a secret is not set here. */
-export function connectReaders(deps: Pick<Deps, 'redis' | 'clock' | 'env' | 'config'>, { config }: Pick<StoredIntegration, 'config'>): SideReaders {
+export function connectReaders(deps: ReaderDeps, { config }: Pick<StoredIntegration, 'config'>): Readonly<Record<Side, Connector>> {
   const secrets = resolveSecrets(config, deps.env);
   const context = (side: Side, limits: readonly RateLimit[]): ConnectorContext => ({
     tenantId: config.tenant, integrationId: config.integration, clock: deps.clock, onCall: () => undefined,
