@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Side } from '../schemas/value.ts';
 import { HISTORY, NONE, STRICT, testContext } from './testing/context.ts';
-import type { ContextOptions } from './testing/context.ts';
-import { disagreement, falseConflict, lostEdit, wrongWinner } from './testing/judge.ts';
+import { faultsAtRest } from './testing/rest.ts';
 import { World } from './testing/world.ts';
+import type { Call, Image } from './testing/world.ts';
 
 type Step =
   | { readonly do: 'edit'; readonly side: Side; readonly value: string }
@@ -56,50 +56,91 @@ function run(world: World, one: Step): void {
   }
 }
 
-const NEARLY = 1_200_000;
-const FOR_EVER = 100_000_000;
-
-/** Runs the schedule, lets the world come to rest, lets hung writes land, and lets it rest again. */
-function judge(options: ContextOptions, normalise: (value: string) => string, steps: readonly Step[]): string[] {
-  const world = new World(testContext(options), normalise);
-  const faults: (string | null)[] = [];
+/** Runs the schedule; I6 is judged at every step, the rest at rest. */
+function judge(world: World, steps: readonly Step[]): string[] {
+  const faults: string[] = [];
   let newest = 0;
-  const kept = (): string | null => {
-    const revision = Number(world.link.state.seen.bevatel?.revision);
-    const fault = revision < newest ? `I6: seen went back from ${newest} to ${revision}` : null;
-    newest = revision;
-    return fault;
-  };
   for (const one of steps) {
     run(world, one);
-    faults.push(kept());
+    const revision = Number(world.link.state.seen.bevatel?.revision);
+    if (revision < newest) faults.push(`I6: seen went back from ${newest} to ${revision}`);
+    newest = revision;
   }
-  const atRest = (ms: number, when: string): void => {
-    if (!world.settle(ms)) faults.push(`I3: no rest ${when}`);
-    faults.push(disagreement(world), lostEdit(world), kept());
-  };
-  atRest(NEARLY, 'after the schedule');
-  for (const call of world.calls.filter(({ outcome }) => outcome === 'sent')) {
-    world.land(call);
-    atRest(NEARLY, 'after a late landing');
-  }
-  atRest(FOR_EVER, 'in the end');
-  const writes = world.calls.length;
-  for (const image of [...world.consumed]) world.inbox.push(image);
-  atRest(FOR_EVER, 'after all images came again');
-  if (world.calls.length > writes) faults.push(`I3: ${world.calls.length - writes} writes for images that came again`);
-  faults.push(falseConflict(world), wrongWinner(world));
-  return [...new Set(faults.filter((fault) => fault !== null))];
+  return [...faults, ...faultsAtRest(world)];
 }
 
 const KINDS = { strict: STRICT, 'approximate with history': HISTORY, 'without revisions': NONE };
 const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'manual'] as const;
-const numRuns = Number(process.env['MODEL_RUNS'] ?? 1_500);
+/** More by `MODEL_RUNS=100000 npx vitest run domain/model.test.ts --testTimeout=900000`. */
+const numRuns = Number(process.env['MODEL_RUNS'] ?? 4_000);
+const depth = Number(process.env['MODEL_DEPTH'] ?? 7);
 
 describe.each(Object.entries(KINDS))('the model with an external system %s', (_kind, external) => {
   it('I1 I2 I3 I5 I6: converges, loses no edit, comes to rest, whatever the order of events', () => {
     fc.assert(fc.property(fc.constantFrom(...POLICIES), fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), (policy, steps) => {
-      expect(judge({ external, policy }, (value) => value, steps)).toEqual([]);
+      expect(judge(new World(testContext({ external, policy })), steps)).toEqual([]);
     }), { numRuns });
+  });
+});
+
+/** What may happen next, each letter once or as often as its limit says. */
+interface Limits {
+  readonly edits: readonly (readonly [Side, string])[];
+  readonly calls: number;
+  readonly losses: number;
+  readonly depth: number;
+}
+
+/** Every schedule within the limits; the first faults found, with their schedule. */
+function explore(world: World, limits: Limits, path: string): { path: string; faults: string[] } | number {
+  const faults = faultsAtRest(world.copy());
+  if (faults.length > 0) return { path, faults };
+  if (path.length >= limits.depth) return 1;
+  let judged = 1;
+  for (const [letter, go] of moves(world, limits, path)) {
+    const next = world.copy();
+    go(next);
+    const found = explore(next, limits, path + letter);
+    if (typeof found !== 'number') return found;
+    judged += found;
+  }
+  return judged;
+}
+
+type Move = readonly [letter: string, go: (world: World) => void];
+
+function moves(world: World, limits: Limits, path: string): Move[] {
+  const list: Move[] = [];
+  const edit = limits.edits[path.replaceAll(/[^e]/g, '').length];
+  if (edit) list.push(['e', (next) => next.edit(...edit)]);
+  if (world.inbox.length > 0) list.push(['c', (next) => next.consume(next.inbox.shift() as Image)]);
+  if (world.inbox.length > 1) list.push(['p', (next) => next.consume(next.inbox.pop() as Image)]);
+  if (world.isHinted) list.push(['h', (next) => next.readHint()]);
+  if (world.reading) list.push(['r', (next) => next.endRead()]);
+  else if (world.calls.length < limits.calls && world.isDue) list.push(['w', (next) => next.work()]);
+  const open = world.calls.findIndex((call) => !call.isAnswered);
+  const hung = world.calls.findIndex((call) => call.outcome === 'sent');
+  if (hung >= 0) list.push(['l', (next) => next.land(next.calls[hung] as Call)]);
+  if (open >= 0 && world.calls[open]?.outcome !== 'sent') list.push(['a', (next) => next.answer(next.calls[open] as Call, true)]);
+  if (open >= 0 && path.replaceAll(/[^t]/g, '').length < limits.losses) {
+    list.push(['t', (next) => {
+      next.lose(next.calls[open] as Call);
+      next.pass(12_500);
+    }]);
+  }
+  return list;
+}
+
+describe.each(Object.entries(KINDS))('every schedule of two edits with an external system %s', (_kind, external) => {
+  const EDITS: readonly Limits['edits'][] = [
+    [['bevatel', 'a'], ['external', 'b']],
+    [['external', 'b'], ['bevatel', 'a']],
+    [['bevatel', 'a'], ['bevatel', 'o']],
+    [['external', 'a'], ['external', 'b']],
+    [['bevatel', 'a'], ['external', 'a']],
+  ];
+  it.each(EDITS)('%s, %s', (...edits) => {
+    const found = explore(new World(testContext({ external })), { edits, calls: 2, losses: 1, depth }, '');
+    expect(found).toEqual(expect.any(Number));
   });
 });

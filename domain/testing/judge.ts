@@ -73,9 +73,13 @@ function isExcused(world: World, call: Call, edit: Edit): boolean {
   return !conditionalWrites && !history && edit.at > call.guardedAt;
 }
 
-/** A conflict is said of edits only neither of which was made on top of the other (traces 2, 3); without revisions nobody can always tell. */
+/**
+ * A conflict is said of edits only neither of which was made on top of the other (traces 2, 3). Without revisions nobody
+ * can always tell; where they are approximate, up to three edits around a hung write can be told apart.
+ */
 export function falseConflict(world: World): string | null {
-  if (world.context.capabilities.external.revisions === 'none') return null;
+  const { revisions } = world.context.capabilities.external;
+  if (revisions === 'none' || (revisions === 'approximate' && world.edits.length > 4)) return null;
   for (const { conflict, origins, bevatel, external } of world.said) {
     if (conflict !== 'update_update_same_field') continue;
     for (const side of SIDES) {

@@ -64,6 +64,10 @@ export class SimulatedSystem {
     this.normalise = normalise;
   }
 
+  copy(): SimulatedSystem {
+    return Object.assign(Object.create(SimulatedSystem.prototype) as SimulatedSystem, this);
+  }
+
   edit(edit: Edit): void {
     this.origin = { head: edit, contains: new Set([...this.origin.contains, edit.id]) };
     this.become(edit.value, edit.at, 'person');

@@ -41,6 +41,7 @@ export interface Call {
   outcome: 'sent' | 'landed' | 'moved';
   readBack: Shown | null;
   isAnswered: boolean;
+  isLost: boolean;
 }
 
 export interface Said extends GroupVerdict {
@@ -50,19 +51,19 @@ export interface Said extends GroupVerdict {
 
 export class World {
   readonly context: LinkContext;
-  readonly systems: Readonly<Record<Side, SimulatedSystem>>;
+  systems: Readonly<Record<Side, SimulatedSystem>>;
   link: Link = NEW_LINK;
   now = START;
-  readonly edits: Edit[] = [{ id: 0, side: 'bevatel', value: 'o', at: START }];
+  edits: Edit[] = [{ id: 0, side: 'bevatel', value: 'o', at: START }];
   /** Images that were published and not consumed. */
-  readonly inbox: Image[] = [];
-  readonly consumed: Image[] = [];
-  readonly calls: Call[] = [];
-  readonly said: Said[] = [];
+  inbox: Image[] = [];
+  consumed: Image[] = [];
+  calls: Call[] = [];
+  said: Said[] = [];
   /** What deliver reads at present, with its lease; a guard read is followed by the write. */
   reading: { readonly image: Image; readonly isGuard: boolean } | null = null;
   /** Which edits the seen values contain. */
-  readonly seen: Record<Side, Origin>;
+  seen: Record<Side, Origin>;
   private leaseUntil = 0;
   /** The external record as it was last captured; a change since is hinted at until it was read. */
   private captured: number;
@@ -78,6 +79,15 @@ export class World {
     for (const side of SIDES) this.consume({ side, shown: this.systems[side].show(this.now), readById: false });
     this.captured = this.systems.external.version;
     this.now += 100;
+  }
+
+  /** The same world, to try what may happen next. */
+  copy(): World {
+    const { systems, edits, inbox, consumed, calls, said, seen } = this;
+    return Object.assign(Object.create(World.prototype) as World, this, {
+      systems: { bevatel: systems.bevatel.copy(), external: systems.external.copy() },
+      edits: [...edits], inbox: [...inbox], consumed: [...consumed], calls: calls.map((call) => ({ ...call })), said: [...said], seen: { ...seen },
+    });
   }
 
   edit(side: Side, value: string): void {
@@ -116,11 +126,14 @@ export class World {
     this.say(applied.groups);
   }
 
+  get isDue(): boolean {
+    const due = this.reading || this.now < this.leaseUntil ? null : dueOf(this.link, this.now);
+    return due !== null && due.at <= this.now;
+  }
+
   /** One step of deliver: what it begins waits in `reading` or `calls`. */
   work(): void {
-    if (this.reading || this.now < this.leaseUntil) return;
-    const due = dueOf(this.link, this.now);
-    if (!due || due.at > this.now) return;
+    if (!this.isDue) return;
     const work = planWork(this.link, this.context, this.now, `a${this.calls.length}`);
     if (work.kind === 'none') return;
     if (work.kind === 'read') this.startRead(work.side, false);
@@ -153,7 +166,7 @@ export class World {
     this.leaseUntil = this.now + LEASE_MS;
     this.calls.push({
       attempt, op: work.op, source: this.seen[otherSide(work.side)], base: this.link.state.groups[GROUP]?.base,
-      guardedAt: guard?.at ?? this.now, landing: null, outcome: 'sent', readBack: null, isAnswered: false,
+      guardedAt: guard?.at ?? this.now, landing: null, outcome: 'sent', readBack: null, isAnswered: false, isLost: false,
     });
     this.now += 1;
   }
@@ -190,6 +203,7 @@ export class World {
   lose(call: Call): void {
     if (call.isAnswered) return;
     call.isAnswered = true;
+    call.isLost = true;
     this.told(applyOutcome(this.link, call.attempt.side, { kind: 'unknown', attemptId: call.attempt.id, error: new SyncError('write_unanswered', 'silence') }, this.context, { now: this.now, jitter: 0 }));
   }
 
