@@ -28,7 +28,6 @@ export const ERRORS = {
   unexpected_answer: { class: 'permanent', advice: 'The answer does not have the documented shape. Check the system\'s API version; report it with the correlation id.' },
   // doors
   webhook_malformed: { class: 'permanent', advice: 'The body is not what the system documents. Nothing was published; check that the sender is the system itself.' },
-  webhook_unknown_account: { class: 'permanent', advice: 'No integration has this account id. Apply the integration, or remove the subscription.' },
   change_malformed: { class: 'permanent', advice: 'The change does not fit the contract. Correct the faults that are named and send it again.' },
   // records
   undecodable: { class: 'permanent', advice: 'The bytes cannot be decoded with their schema. Find the producer by topic, partition and offset; replay after mending.' },
@@ -40,7 +39,6 @@ export const ERRORS = {
   kafka_unavailable: { class: 'retry', advice: 'No Kafka broker answers. Check KAFKA_BROKERS and that the broker runs (`bevatel-sync stack status`).' },
   registry_unavailable: { class: 'retry', advice: 'The schema registry does not answer. Check SCHEMA_REGISTRY_URL; consumption pauses and goes on by itself.' },
   database_unavailable: { class: 'retry', advice: 'PostgreSQL does not answer. Check DATABASE_URL; consumption pauses and goes on by itself.' },
-  redis_unavailable: { class: 'retry', advice: 'Redis does not answer. Work goes on with a conservative local rate limit.' },
   schema_incompatible: { class: 'permanent', advice: 'The new schema cannot read old records. Add fields with defaults only, or make a new subject.' },
   position_beyond_log: { class: 'permanent', advice: 'The stored position lies beyond the end of the topic: this is another cluster, or the topic was made anew. Use the right cluster, or reset the positions and run verify.' },
   position_expired: { class: 'permanent', advice: 'Records before the stored position were deleted by retention. A verify is started; lengthen the retention.' },

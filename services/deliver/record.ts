@@ -60,7 +60,7 @@ async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegra
     const result = byLink.get(stored.link.linkId);
     if (result) writes.push({ stored, result, ...applyResult(stored.link, result, known, facts) });
   }
-  const settled = await settleIdentities(client, known, writes);
+  const settled = await settleIdentities(client, known, writes, now);
   const decided = settled.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
     return { stored, result, link: after, groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
@@ -96,7 +96,7 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
 }
 
 /** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
-async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(client: PoolClient, known: KnownIntegration, writes: readonly W[]): Promise<readonly W[]> {
+async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(client: PoolClient, known: KnownIntegration, writes: readonly W[], now: number): Promise<readonly W[]> {
   const taken = writes.flatMap((write) => SIDES.flatMap((side) => {
     const id = idOn(write.link, side);
     return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
@@ -106,12 +106,15 @@ async function settleIdentities<W extends { readonly stored: StoredLink; readonl
   const holders = await lockLinks(client, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
   const replaced = new Map<string, Link>();
   const absorbed: Link[] = [];
+  const firstToTake = new Map<string, Link>();
   for (const { write, side, id } of taken) {
-    const holder = holders.find(({ link }) => link.integrationId === known.integrationId && idOn(link, side) === id && link.linkId !== write.link.linkId)?.link;
+    const rival = firstToTake.get(`${side}/${id}`);
+    firstToTake.set(`${side}/${id}`, rival ?? write.link);
+    const holder = rival ?? holders.find(({ link }) => link.integrationId === known.integrationId && idOn(link, side) === id && link.linkId !== write.link.linkId)?.link;
     if (!holder) continue;
-    const isOneSided = holder.bevatelId === null || holder.externalId === null;
+    const isOneSided = !rival && (holder.bevatelId === null || holder.externalId === null);
     if (isOneSided) absorbed.push(holder);
-    replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link));
+    replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link, now));
   }
   await deleteLinks(client, absorbed);
   await replaceMatchKeys(client, absorbed, []);
@@ -124,9 +127,10 @@ function absorb(link: Link, holder: Link, side: Side): Link {
   return seen ? { ...link, state: { ...link.state, seen: { ...link.state.seen, [side]: seen } } } : link;
 }
 
-function asDuplicate(before: Link, holder: Link, after: Link): Link {
+/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was and waits for an operator. */
+function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link {
   const { create: _create, ...state } = after.state;
-  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: 0, candidates: [holder.linkId] } } };
+  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId] } } };
 }
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {
