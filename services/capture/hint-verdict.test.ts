@@ -16,7 +16,7 @@ function hint(more: Partial<ContactHint> = {}): ContactHint {
 function seen(more: Partial<Seen> = {}): Seen {
   return {
     revision: '1000', values: { firstname: 'b', email: 'b@example.test' }, times: { firstname: { from: 1, to: 1, actor: null, applied: WRITTEN_AT } },
-    observedFrom: 900, recordedAt: 1_100, reference: 'c_1', ours: true, ...more,
+    observedFrom: 900, recordedAt: 1_100, modifiedAt: WRITTEN_AT, reference: 'c_1', ours: true, ...more,
   };
 }
 function attempt(sent: readonly string[], more: Partial<Attempt> = {}): Attempt {
@@ -46,8 +46,8 @@ describe('I3, I5: our own write coming back', () => {
     expect(verdictOnHint(hint({ occurredAt: null }), facts(), RULES)).toBe('read');
   });
 
-  it('is read when seen holds no write of ours', () => {
-    expect(verdictOnHint(hint(), facts({ seen: seen({ times: { firstname: { from: 2_000, to: 2_000, actor: null } } }) }), RULES)).toBe('read');
+  it('is read when seen is older than the event', () => {
+    expect(verdictOnHint(hint(), facts({ seen: seen({ modifiedAt: WRITTEN_AT - 1, times: {} }) }), RULES)).toBe('read');
   });
 
   it('also the creation and the reference that came with it', () => {
@@ -58,6 +58,15 @@ describe('I3, I5: our own write coming back', () => {
 
   it('a cleared value matches a null one', () => {
     expect(verdictOnHint(hint({ value: null }), facts({ seen: seen({ values: { firstname: null } }) }), RULES)).toBe('own_write');
+  });
+});
+
+describe('a notification that came twice', () => {
+  it('needs no second read when seen shows its value and is no older', () => {
+    const read = facts({ seen: seen({ modifiedAt: 3_000, times: { firstname: { from: 3_000, to: 3_000, actor: null } } }) });
+    expect(verdictOnHint(hint({ occurredAt: 3_000 }), read, RULES)).toBe('seen_already');
+    expect(verdictOnHint(hint({ occurredAt: 3_001 }), read, RULES)).toBe('read');
+    expect(verdictOnHint(hint({ occurredAt: 2_000, value: 'c' }), read, RULES)).toBe('read');
   });
 });
 

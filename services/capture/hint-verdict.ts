@@ -1,9 +1,9 @@
 /**
  * Must this record be read? Pure: what the hints say against what its link knows (design §4, I5).
  *
- * - A notification is our own write coming back if *seen* has its value **and** its event is, by the system's own
- *   clock, no later than the answer to our write, which *seen* holds. An edit after our write has a later time, so that
- *   a second notification with our value is read all the same (trace 10). Actor and origin never count.
+ * - A notification needs no read if *seen* has its value **and** its event is, by the system's own clock, no later than
+ *   what *seen* shows: the answer to a write of ours (an echo), or an image (a duplicate). An edit after that has a later
+ *   time, so that a second notification with our value is read all the same (trace 10). Actor and origin never count.
  * - A write of ours under way may be what the notification tells of: the answer is waited for, for a bounded time.
  * - A revision that *seen* has already needs no read; a field that is not mapped neither.
  * - Deletions, merges, restores and what we were asked to read are always read.
@@ -29,8 +29,7 @@ export function verdictOnHint(hint: ContactHint, link: HintFacts | undefined, ru
   const isReference = hint.field === rules.referenceField;
   if (hint.field !== null && !isReference && !rules.fields.has(hint.field)) return 'not_mapped';
   if (!link) return 'read';
-  if (isOwnWrite(hint, link, isReference)) return 'own_write';
-  return mayBeUnderWay(hint, link, isReference) ? 'wait' : 'read';
+  return coveredBy(hint, link, isReference) ?? (mayBeUnderWay(hint, link, isReference) ? 'wait' : 'read');
 }
 
 function verdictOnPoll(hint: ContactHint, link: HintFacts | undefined): HintVerdict {
@@ -39,15 +38,23 @@ function verdictOnPoll(hint: ContactHint, link: HintFacts | undefined): HintVerd
   return link.attempts.some(isOutstanding) ? 'wait' : 'read';
 }
 
-function isOwnWrite(hint: ContactHint, { seen, externalId }: HintFacts, isReference: boolean): boolean {
-  if (!seen || externalId !== hint.recordId || hint.occurredAt === null || hint.occurredAt > answeredAt(seen)) return false;
-  if (hint.field === null) return true;
-  if (isReference) return seen.reference === hint.value;
-  return asText(seen.values[hint.field]) === asText(hint.value);
+type Seen = NonNullable<HintFacts['seen']>;
+
+/** The event is in *seen* already: its value stands there, and *seen* is no older than the event by the system's own clock. */
+function coveredBy(hint: ContactHint, { seen, externalId }: HintFacts, isReference: boolean): 'own_write' | 'seen_already' | null {
+  if (!seen || externalId !== hint.recordId || hint.occurredAt === null || !isShown(hint, seen, isReference)) return null;
+  if (hint.occurredAt <= answeredAt(seen)) return 'own_write';
+  return hint.occurredAt <= (seen.modifiedAt ?? Number.NEGATIVE_INFINITY) ? 'seen_already' : null;
+}
+
+/** A notification without a field says nothing that could be compared; only its time counts. */
+function isShown({ field, value }: ContactHint, seen: Seen, isReference: boolean): boolean {
+  if (field === null) return true;
+  return isReference ? seen.reference === value : asText(seen.values[field]) === asText(value);
 }
 
 /** The system's time of our newest write whose answer *seen* holds; -∞ when there is none. */
-function answeredAt(seen: NonNullable<HintFacts['seen']>): number {
+function answeredAt(seen: Seen): number {
   return Math.max(Number.NEGATIVE_INFINITY, ...Object.values(seen.times).map((time) => time.applied ?? Number.NEGATIVE_INFINITY));
 }
 

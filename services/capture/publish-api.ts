@@ -7,14 +7,16 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { changeOfPublished, zPublishedChange } from '../../connectors/bevatel/publisher/published-change.ts';
 import type { ContactChange } from '../../schemas/change.ts';
+import { CONTACT_FIELDS } from '../../schemas/contact.ts';
 import { ERRORS } from '../../schemas/errors.ts';
 import type { ErrorCode } from '../../schemas/errors.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import { repeatableId } from './idempotency.ts';
 import type { CaptureMetrics } from './metrics.ts';
 import type { PublishChanges } from './publish-changes.ts';
-import { changeOfPublished, faultsOf, zApiError, zBatch, zPublishAnswer, zPublishedChange } from './publish-contract.ts';
+import { MAX_CHANGES, faultsOf, zApiError, zBatch, zPublishAnswer } from './publish-contract.ts';
 import type { Fault, ItemResult } from './publish-contract.ts';
 
 export interface PublishApiOptions {
@@ -33,11 +35,14 @@ const MAX_KEY_LENGTH = 200;
 const SCHEMA = {
   operationId: 'publishContactChanges',
   summary: 'Tell changes of contacts',
-  description: 'One change, or a batch of up to 500. Answered after the changes are safe. Changes of one contact are ordered by their revision, so repeating a request is harmless.',
+  description: [
+    `One change, or a batch of up to ${MAX_CHANGES}. Answered after the changes are safe. Changes of one contact are ordered by their revision, so repeating a request is harmless.`,
+    `The fields of an image are ${Object.keys(CONTACT_FIELDS).join(', ')} and custom.<name>.`,
+  ].join(' '),
   tags: ['contacts'],
   security: [{ bearer: [] }],
   headers: z.object({ 'idempotency-key': z.string().min(1).max(MAX_KEY_LENGTH).optional().describe('A repeated request with the same key gets the first answer, for a day.') }),
-  body: z.union([zPublishedChange, z.strictObject({ changes: z.array(zPublishedChange).min(1).max(500) })]),
+  body: z.union([zPublishedChange, z.strictObject({ changes: z.array(zPublishedChange).min(1).max(MAX_CHANGES) })]),
   response: {
     202: zPublishAnswer.describe('All changes are accepted and safe.'),
     207: zPublishAnswer.describe('Some changes were refused; the others are accepted and safe.'),
