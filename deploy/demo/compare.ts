@@ -59,8 +59,9 @@ function plainText(value: string): string {
   return value.normalize('NFC').replace(/^[\s\u200B-\u200F\u061C]+|[\s\u200B-\u200F\u061C]+$/gu, '');
 }
 
-/** Digits with their country code; numbers that begin with a single 0 are Saudi. */
+/** Digits with their country code; numbers that begin with a single 0 are Saudi. What holds no number stays as it is. */
 export function plainPhone(value: string): string {
+  if (!/[0-9\u0660-\u0669]/.test(value)) return value;
   const digits = value.replace(/[\u0660-\u0669]/g, (digit) => String(digit.charCodeAt(0) - 0x660)).replace(/[^0-9]/g, '').replace(/^00/, '');
   return digits.startsWith('0') ? `966${digits.slice(1)}` : digits;
 }
@@ -109,7 +110,7 @@ function twiceOn(records: readonly (readonly [phone: string | null | undefined, 
   let twice = 0;
   for (const [phone, email] of records) {
     const number = plainPhone(phone ?? '');
-    const keys = [...(number.length >= 8 ? [number] : []), ...(email ? [plainText(email).toLowerCase()] : [])].filter((key) => !/^0+$/.test(key));
+    const keys = [...(/^[0-9]{8,}$/.test(number) ? [number] : []), ...(email ? [plainText(email).toLowerCase()] : [])].filter((key) => !/^0+$/.test(key));
     if (keys.some((key) => seen.has(key))) twice += 1;
     for (const key of keys) seen.add(key);
   }

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pair } from './compare.ts';
 import { editBySql, editInBevatel, editInHubSpot, withoutWebhooks } from './doors.ts';
 import type { BurstDeps } from './burst.ts';
+import { POLL_EVERY_MS } from './sync.ts';
 
 export const CONFLICTS = { bevatel_later: 4, hubspot_later: 4, company: 4, same_moment: 6, email: 3 } as const;
 export const CONFLICT_CONTACTS = Object.values(CONFLICTS).reduce((sum, count) => sum + count, 0);
@@ -23,14 +24,14 @@ export const HELD_CONFLICTS = CONFLICTS.same_moment + CONFLICTS.email;
 /** Beyond the integration's tolerance of 2 s. */
 const CLEARLY_LATER_MS = 2_300;
 const AN_HOUR_MS = 3_600_000;
-const POLL_PATIENCE_MS = 30_000;
+const MAKING_TAKES_MS = CLEARLY_LATER_MS + 2_500;
 
 /** The pairs must not be edited by anything else, and have an e-mail address each. */
 export async function makeConflicts(deps: BurstDeps, pairs: readonly Pair[]): Promise<void> {
   let from = 0;
   const take = (count: number): readonly Pair[] => pairs.slice(from, from += count);
   const [bevatelLater, hubSpotLater, company, sameMoment, email] = [CONFLICTS.bevatel_later, CONFLICTS.hubspot_later, CONFLICTS.company, CONFLICTS.same_moment, CONFLICTS.email].map(take);
-  await afterNextPoll(deps);
+  await betweenPolls(deps);
   await withoutWebhooks(deps.sides, async () => {
     await each(bevatelLater, (pair, index) => hubSpotHalf(deps, pair, { jobtitle: `HubSpot first ${index}` }));
     await each(hubSpotLater, (pair, index) => bothHalves(deps, pair, { jobtitle: `HubSpot last ${index}` }, () => editBySql(deps.sides, pair.bevatel.id, 'job_title', `Offline note ${index}`, deps.clock() - AN_HOUR_MS)));
@@ -66,14 +67,8 @@ async function bevatelHalf(deps: BurstDeps, pair: Pair, value: string): Promise<
   deps.onEdit();
 }
 
-/** Right after a poll nobody will look at HubSpot for a while: the conflicts are made before the next one. */
-async function afterNextPoll({ sides, clock }: BurstDeps): Promise<void> {
-  const searches = (): number => sides.hubspot.control.counts()['contacts.search'] ?? 0;
-  const [before, until] = [searches(), clock() + POLL_PATIENCE_MS];
-  while (searches() === before && clock() < until) await sleep(20);
-  let last = -1;
-  while (searches() !== last) {
-    last = searches();
-    await sleep(400);
-  }
+/** Between two polls nobody looks at HubSpot unasked: the conflicts are made where there is room before the next one. */
+async function betweenPolls({ clock, polls }: BurstDeps): Promise<void> {
+  const until = clock() + 2 * POLL_EVERY_MS;
+  while (!polls.hasRoom(MAKING_TAKES_MS) && clock() < until) await sleep(50);
 }

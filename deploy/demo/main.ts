@@ -18,6 +18,7 @@ import type { BothSides, Pair } from './compare.ts';
 import { CONFLICT_CONTACTS, makeConflicts } from './conflicts.ts';
 import { LagWatch } from './lag.ts';
 import { inventPeople, SHARED } from './people.ts';
+import { PollWatch } from './polls.ts';
 import { lineOf, reportOf } from './report.ts';
 import type { Result } from './report.ts';
 import { loadPeople, startSides } from './sides.ts';
@@ -28,7 +29,7 @@ import { countConflicts, countEchoes } from './verdicts.ts';
 import { Progress, todo, untilQuiet, untilSynced } from './watch.ts';
 import type { Wait } from './watch.ts';
 
-const INITIAL_WITHIN_MS = 120_000;
+const INITIAL_WITHIN_MS = 60_000;
 const BURST_WITHIN_MS = 90_000;
 
 const clock = Date.now;
@@ -103,8 +104,9 @@ function inventedPeople(before: BothSides): number {
 async function burstAndProof(demo: Demo, initial: Initial, loadedAt: number): Promise<Result> {
   const { sides, sync, progress } = demo;
   const watch = new LagWatch(sides);
+  const polls = new PollWatch(sides, clock);
   let edits = 0;
-  const deps = { sides, watch, clock, onEdit: (): void => { edits += 1; progress.show(`edits on both sides: ${edits} · on their way: ${watch.waiting}`); } };
+  const deps = { sides, watch, polls, clock, onEdit: (): void => { edits += 1; progress.show(`edits on both sides: ${edits} · on their way: ${watch.waiting}`); } };
   const [ordinary, conflicting] = choosePairs(initial.both);
   watch.start();
   try {
@@ -112,6 +114,7 @@ async function burstAndProof(demo: Demo, initial: Initial, loadedAt: number): Pr
     await makeConflicts(deps, conflicting);
     await untilQuiet(waitOf(demo, BURST_WITHIN_MS), () => watch.waiting === 0, ({ integrations: [one] }) => `edits on their way: ${watch.waiting} · to do ${one ? todo(one) : '?'} · held ${one?.conflicts.holds ?? '?'}`);
   } finally {
+    polls.stop();
     await watch.stop();
   }
   progress.done(`Burst: ${edits} edits on both sides, ${watch.waiting} of them not arrived`);

@@ -22,8 +22,8 @@ const COMMAND = join(ROOT, 'bin', 'bevatel-sync.js');
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 const VERIFY_EVERY_MS = 200;
-/** Often enough to see lost webhooks repaired, seldom enough that a poll is not what finds everything. */
-const POLL_EVERY_MS = 5_000;
+/** Often enough to see lost webhooks repaired, seldom enough that the webhooks are what finds the rest. */
+export const POLL_EVERY_MS = 15_000;
 
 export interface SyncOptions {
   readonly urls: StackUrls;
@@ -110,7 +110,7 @@ export class Sync {
   /** Ends the process in good order, and for certain. May be called twice. */
   async stop(): Promise<void> {
     const child = this.#process;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === null || this.#hasEnded()) return;
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
@@ -141,17 +141,23 @@ export class Sync {
     await log.close();
   }
 
+  #hasEnded(): boolean {
+    return this.#process !== null && (this.#process.exitCode !== null || this.#process.signalCode !== null);
+  }
+
   async #untilReady(): Promise<void> {
     const until = Date.now() + READY_WITHIN_MS;
     while (!(await isReady(this.operateUrl)) || !(await isReady(this.captureUrl))) {
-      if (this.#process?.exitCode !== null || Date.now() > until) throw new Error(`the service did not start; its log is ${this.logFile}`);
+      if (this.#hasEnded() || Date.now() > until) throw new Error(`the service did not start; its log is ${this.logFile}`);
       await sleep(50);
     }
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
     const headers = { authorization: `Bearer ${API_KEY}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const answer = await fetch(`${this.operateUrl}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const answer = await fetch(`${this.operateUrl}${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }).catch((error: unknown) => {
+      throw new Error(`the service ${this.#hasEnded() ? 'ended by itself' : 'does not answer'}; its log is ${this.logFile}`, { cause: error });
+    });
     if (!answer.ok) throw new Error(`the operator's API answered ${answer.status} to ${method} ${path}`);
     return answer.json();
   }
