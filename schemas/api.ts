@@ -24,7 +24,7 @@ export const zApiError = z.object({
 });
 export type ApiError = z.infer<typeof zApiError>;
 /** Body of every refusal. */
-export const zRefusal = z.object({ error: zApiError });
+export const zRefusal = z.object({ error: zApiError }).meta({ id: 'Refusal' });
 
 export const zFilter = z.object({ tenant: z.string().optional(), integration: z.string().optional() });
 

@@ -86,7 +86,7 @@ describe('status', () => {
     await recordSuccess(rig.deps.pool, KEY, Date.now());
     const [linkId] = await rig.store({ bevatelId: 'b1', externalId: 'x1', bevatel: {}, external: {}, state: { groups: { company_name: { wanted: { side: 'external', values: ['a'] } } } } });
     expect((await status()).state).toBe('connected');
-    await rig.deps.pool.query(`update links set state = jsonb_set(jsonb_set(state, '{seen,bevatel,recordedAt}', '1000'), '{seen,external,recordedAt}', '1000') where link_id = $1`, [linkId]);
+    await rig.deps.pool.query(`update links set state = jsonb_set(jsonb_set(state::jsonb, '{seen,bevatel,recordedAt}', '1000'), '{seen,external,recordedAt}', '1000') where link_id = $1`, [linkId]);
     const told = await status();
     expect(told).toMatchObject({ state: 'degraded', reason: { code: 'overdue' } });
     expect(told.oldestMs).toBeGreaterThan(1_000_000);

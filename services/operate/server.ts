@@ -1,6 +1,7 @@
 /** The operator's HTTP API: one Bearer key before everything, zod at the edge, refusals with code and advice. */
 import swagger from '@fastify/swagger';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import Fastify from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { createHttpServer } from '../../runtime/http-server.ts';
 import type { HttpServer, HttpServerOptions } from '../../runtime/http-server.ts';
 import { SyncError } from '../../schemas/errors.ts';
@@ -16,6 +17,12 @@ export interface ApiServerOptions {
   readonly deps: RouteDeps;
 }
 
+const OPENAPI = {
+  openapi: '3.1.0',
+  info: { title: 'Bevatel sync: operator API', version: '1.0.0', description: 'Status, explanations, conflicts, dead letters and verification. Times are epoch milliseconds.' },
+  components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer' } } },
+  security: [{ bearer: [] }],
+};
 const BODY_LIMIT_BYTES = 65_536;
 
 /** The API under `/v1`, its document at `/v1/openapi.json`; health and metrics beside it need no key. */
@@ -29,25 +36,22 @@ export async function createApiServer({ key, http, deps }: ApiServerOptions): Pr
     api.addHook('onRequest', async (request) => {
       if (!bearerMatches(request.headers.authorization, key)) throw new SyncError('unauthenticated', 'the key is missing or wrong');
     });
-    await api.register(swagger, {
-      openapi: {
-        openapi: '3.1.0',
-        info: { title: 'bevatel-sync operator API', version: '1', description: 'Status, conflicts, dead letters, explanations and verification.' },
-        components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-        security: [{ key: [] }],
-      },
-      transform: jsonSchemaTransform,
-    });
+    await api.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform, transformObject: jsonSchemaTransformObject });
     registerRoutes(api, deps);
     api.get('/v1/openapi.json', { schema: { hide: true } }, () => api.swagger());
   });
   return server;
 }
 
-/** The document of the API; no route is called, so its dependencies need not work. */
-export async function operateOpenApi(options: Omit<ApiServerOptions, 'key'>): Promise<unknown> {
-  const server = await createApiServer({ ...options, key: 'document' });
-  const answer = await server.inject({ url: '/v1/openapi.json', headers: { authorization: 'Bearer document' } });
-  await server.close();
-  return answer.json();
+/** The OpenAPI document, without a server; `docs/openapi-operate.json` is its copy. No route is called, so none needs what it works with. */
+export async function operateDocument(): Promise<object> {
+  const app = Fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(swagger, { openapi: OPENAPI, transform: jsonSchemaTransform, transformObject: jsonSchemaTransformObject });
+  registerRoutes(app, {} as RouteDeps);
+  await app.ready();
+  const document = app.swagger();
+  await app.close();
+  return document;
 }

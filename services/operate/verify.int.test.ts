@@ -88,7 +88,7 @@ describe('verify', () => {
     const verifying = certificate(60_000);
     const { linkId } = (await rig.deps.pool.query<{ linkId: string }>('select link_id as "linkId" from links')).rows[0] ?? { linkId: '' };
     rig.hubspot.control.edit(externalId, { company: 'new' });
-    await rig.deps.pool.query(`update links set state = jsonb_set(jsonb_set(state, '{groups,company_name}', '{"base": [["new"], ["new"]]}'), '{seen,external,values,company}', '"new"') where link_id = $1`, [linkId]);
+    await rig.deps.pool.query(`update links set state = jsonb_set(jsonb_set(state::jsonb, '{groups,company_name}', '{"base": [["new"], ["new"]]}'), '{seen,external,values,company}', '"new"') where link_id = $1`, [linkId]);
     expect(await verifying).toMatchObject({ ok: true, pairs: 1, equal: 1, inFlight: 0 });
   });
 
