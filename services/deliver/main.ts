@@ -15,19 +15,26 @@ import { deliverMetrics } from './metrics.ts';
 import { Systems } from './systems.ts';
 import { Worker } from './worker.ts';
 
-const CALL_MS = 15_000;
-const SETTINGS = { limit: 400, callMs: CALL_MS, leaseMs: 3 * CALL_MS, backfill: { atLeast: 100, orAfterMs: 500 }, concurrency: 3, pollMs: 200, refreshMs: 1_000 };
+/** How long a call may take, and how long a worker owns the links that it works on (ms); the lease is the longer by a wide margin. */
+export interface DeliverSettings {
+  readonly callMs: number;
+  readonly leaseMs: number;
+}
 
-export async function startDeliver(deps: Deps): Promise<Role> {
+const CALL_MS = 15_000;
+const DEFAULTS: DeliverSettings = { callMs: CALL_MS, leaseMs: 3 * CALL_MS };
+const SETTINGS = { limit: 400, backfill: { atLeast: 100, orAfterMs: 500 }, concurrency: 3, pollMs: 200, refreshMs: 1_000 };
+
+export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSettings = DEFAULTS): Promise<Role> {
   const stopping = new AbortController();
   const book = new IntegrationBook(deps.pool);
   await book.refresh();
-  const systems = new Systems(deps, CALL_MS);
+  const systems = new Systems(deps, callMs);
   const publisher = deps.kafka.publisher();
   const lag = createLagRecorder({ pool: deps.pool, clock: deps.clock });
   const cycleDeps: DeliverDeps = {
     pool: deps.pool, clock: deps.clock, newId: deps.newId, random: deps.random,
-    limit: SETTINGS.limit, backfill: SETTINGS.backfill, callMs: SETTINGS.callMs, leaseMs: SETTINGS.leaseMs,
+    limit: SETTINGS.limit, backfill: SETTINGS.backfill, callMs, leaseMs,
     caller: (known, side) => systems.caller(known, side),
     completed: (known, side, link, op) => completedWrite(side, link, op, (id) => systems.recordUrl(known, id)),
     onWritten: answerPublisher({ publisher, codec: deps.codec.changes, topicPrefix: deps.config.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),

@@ -2,22 +2,25 @@
  * The whole flow on the run's stack: a Bevatel contact service, a HubSpot, one integration between them, and the roles
  * in this process. What a test does, it does through the systems' own doors; what it checks, it reads there.
  */
+import type { DestinationStream } from 'pino';
 import { afterAll } from 'vitest';
 import { createSandboxDatabase } from '../../connectors/bevatel/sandbox/database.ts';
 import type { BevatelSandbox } from '../../connectors/bevatel/sandbox/server.ts';
 import { startBevatelSandbox } from '../../connectors/bevatel/sandbox/server.ts';
 import type { HubSpotSandbox, HubSpotSandboxOptions } from '../../connectors/hubspot/sandbox/start.ts';
 import { startHubSpotSandbox } from '../../connectors/hubspot/sandbox/start.ts';
-import type { Link } from '../../domain/link.ts';
+import type { Held, Link } from '../../domain/link.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
+import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import type { CaptureRole } from '../../services/capture/main.ts';
 import { startCapture } from '../../services/capture/main.ts';
 import { startDeliver } from '../../services/deliver/main.ts';
+import type { DeliverSettings } from '../../services/deliver/main.ts';
 import { startReconcile } from '../../services/reconcile/main.ts';
 import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
-import { upsertIntegration } from '../../store/integrations.ts';
+import { setPaused, upsertIntegration } from '../../store/integrations.ts';
 import { openTestDeps } from '../stack/deps.ts';
 import type { TestStack } from '../stack/fixture.ts';
 
@@ -27,10 +30,30 @@ export const SYNC_KEY = 'bevatel-key-of-the-sync';
 export const AGENT_KEY = 'bevatel-key-of-an-agent';
 export const PUBLISH_KEY = 'publish-key-of-acme-1';
 export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY };
+/** Calls that are given up soon, so that a test need not wait long for what comes after. */
+export const HASTY: DeliverSettings = { callMs: 1_000, leaseMs: 3_000 };
 
 export interface FlowOptions {
   readonly hubspot?: HubSpotSandboxOptions;
   readonly integration?: Record<string, unknown>;
+  readonly deliver?: DeliverSettings;
+  readonly logTo?: DestinationStream;
+}
+
+/** A decision as its row says it. */
+export interface Decided {
+  readonly decisionId: string;
+  readonly linkId: string;
+  readonly cause: string;
+  readonly verdict: Verdict;
+  readonly groups: readonly GroupVerdict[];
+  readonly source: string | null;
+  readonly sourceOffset: number | null;
+}
+
+export interface Pair {
+  readonly bevatelId: string;
+  readonly externalId: string;
 }
 
 export interface BevatelContact {
@@ -47,9 +70,12 @@ export class Flow {
   readonly bevatel: BevatelSandbox;
   readonly bevatelDatabaseUrl: string;
   readonly integration: Integration;
+  readonly deliverSettings: DeliverSettings | undefined;
   readonly #roles: Role[] = [];
+  readonly #others: HubSpotSandbox[] = [];
 
-  private constructor(parts: Pick<Flow, 'deps' | 'stack' | 'hubspot' | 'bevatel' | 'bevatelDatabaseUrl' | 'integration'>) {
+  private constructor(parts: Pick<Flow, 'deps' | 'stack' | 'hubspot' | 'bevatel' | 'bevatelDatabaseUrl' | 'integration' | 'deliverSettings'>) {
+    this.deliverSettings = parts.deliverSettings;
     this.deps = parts.deps;
     this.stack = parts.stack;
     this.hubspot = parts.hubspot;
@@ -60,7 +86,7 @@ export class Flow {
 
   /** Everything but the roles; closed after the file. Call it at the top of the file. */
   static async open(stack: TestStack, options: FlowOptions = {}): Promise<Flow> {
-    const deps = await openTestDeps(stack, { env: SECRETS });
+    const deps = await openTestDeps(stack, { env: SECRETS, ...(options.logTo ? { logTo: options.logTo } : {}) });
     const bevatelDatabaseUrl = await createSandboxDatabase(stack.databaseUrl, `${new URL(stack.databaseUrl).pathname.slice(1)}_bev`);
     const bevatel = await startBevatelSandbox({
       databaseUrl: bevatelDatabaseUrl,
@@ -69,7 +95,8 @@ export class Flow {
     const hubspot = await startHubSpotSandbox({
       token: SECRETS.HUBSPOT_TOKEN, clientSecret: SECRETS.HUBSPOT_SECRET, uniqueProperties: ['bevatel_contact_id'], ...options.hubspot,
     });
-    const flow = new Flow({ deps, stack, hubspot, bevatel, bevatelDatabaseUrl, integration: integrationFile(hubspot, bevatel, options.integration ?? {}) });
+    const integration = integrationFile(hubspot, bevatel, options.integration ?? {});
+    const flow = new Flow({ deps, stack, hubspot, bevatel, bevatelDatabaseUrl, integration, deliverSettings: options.deliver });
     afterAll(() => flow.#close());
     return flow;
   }
@@ -88,10 +115,23 @@ export class Flow {
   }
 
   async startDeliver(): Promise<Role> {
-    return this.#started(await startDeliver(this.#ownMetrics()));
+    return this.#started(await startDeliver(this.#ownMetrics(), this.deliverSettings));
   }
 
-  async startReconcile(): Promise<Role> {
+  /** Another HubSpot of the same tenant (hub and spoke); call it before `start`. */
+  async addHubSpot(integrationId: string, options: HubSpotSandboxOptions & { readonly portalId: number; readonly appId: number }): Promise<HubSpotSandbox> {
+    const other = await startHubSpotSandbox({ token: SECRETS.HUBSPOT_TOKEN, clientSecret: SECRETS.HUBSPOT_SECRET, uniqueProperties: ['bevatel_contact_id'], ...options });
+    this.#others.push(other);
+    await upsertIntegration(this.deps.pool, integrationFile(other, this.bevatel, { integration: integrationId }), this.deps.clock());
+    return other;
+  }
+
+  /** While paused nothing is read of or written to HubSpot; what happens in Bevatel is seen. */
+  async pause(paused: boolean): Promise<void> {
+    await setPaused(this.deps.pool, { tenantId: TENANT, integrationId: INTEGRATION }, paused);
+  }
+
+  async startReconcile(): Promise<Awaited<ReturnType<typeof startReconcile>>> {
     return this.#started(await startReconcile(this.#ownMetrics()));
   }
 
@@ -100,23 +140,27 @@ export class Flow {
       publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase(),
       publishKeys: [{ tenantId: TENANT, key: PUBLISH_KEY }], coalesceMs: 5,
     });
-    this.hubspot.control.configureWebhooks({ targetUrl: `${role.url}/hooks/hubspot` });
+    for (const hubspot of this.#hubspots) hubspot.control.configureWebhooks({ targetUrl: `${role.url}/hooks/hubspot` });
     return this.#started(role);
   }
 
   /** Waits until everything that was captured is decided and nothing is due. */
   async untilQuiet(): Promise<void> {
-    await until('nothing is due', async () => (await this.isMatched()) && this.hubspot.control.webhooksIdle() && (await this.#isQuiet()) && (await this.#isQuiet()));
+    await until('nothing is due', async () => (await this.isMatched()) && this.#hubspots.every(({ control }) => control.webhooksIdle()) && (await this.#isQuiet()) && (await this.#isQuiet()));
   }
 
   async isMatched(): Promise<boolean> {
-    const { rows } = await this.deps.pool.query<{ matched: boolean }>('select matched_at is not null as matched from integrations where integration_id = $1', [INTEGRATION]);
+    const { rows } = await this.deps.pool.query<{ matched: boolean }>('select bool_and(matched_at is not null) as matched from integrations');
     return rows[0]?.matched === true;
+  }
+
+  get #hubspots(): readonly HubSpotSandbox[] {
+    return [this.hubspot, ...this.#others];
   }
 
   async #isQuiet(): Promise<boolean> {
     const { rows } = await this.deps.pool.query<{ due: string; waiting: string }>(
-      'select (select count(*) from links where due_at is not null) as due, (select count(*) from waiting_hints) as waiting');
+      'select (select count(*) from links where due_at < $1) as due, (select count(*) from waiting_hints) as waiting', [this.deps.clock() + SOON_MS]);
     const groups = ['live', 'repair', 'backfill'].map((lane) => [`${this.stack.topicPrefix}contact.changes.${lane}`] as const);
     const ranges = await this.deps.kafka.ranges(groups.flat());
     const { rows: positions } = await this.deps.pool.query<{ topic: string; partition: number; next_offset: string }>('select topic, partition, next_offset from positions');
@@ -133,6 +177,48 @@ export class Flow {
     const link = (await this.links()).find((one) => one.bevatelId === bevatelId);
     if (!link) throw new Error('the contact has no link');
     return link;
+  }
+
+  /** A contact that was made in Bevatel and stands in HubSpot, at rest. */
+  async pair(fields: Readonly<Record<string, unknown>>): Promise<Pair> {
+    const bevatelId = await this.createContact(fields);
+    await until('the new contact stands in HubSpot', () => this.hubspotOf(bevatelId) !== null);
+    await this.untilQuiet();
+    return { bevatelId, externalId: this.hubspotOf(bevatelId)?.id ?? '' };
+  }
+
+  /** Several at once. */
+  async pairs(all: readonly Readonly<Record<string, unknown>>[]): Promise<Pair[]> {
+    const ids = await Promise.all(all.map((fields) => this.createContact(fields)));
+    await until('the new contacts stand in HubSpot', () => ids.every((id) => this.hubspotOf(id) !== null));
+    await this.untilQuiet();
+    return ids.map((bevatelId) => ({ bevatelId, externalId: this.hubspotOf(bevatelId)?.id ?? '' }));
+  }
+
+  /** What is held in a group of the contact's link. */
+  async heldOf(bevatelId: string, group: string): Promise<Held | undefined> {
+    return (await this.linkOf(bevatelId)).state.groups[group]?.held;
+  }
+
+  /** The decisions of a contact's link, or all, the oldest first. */
+  async decisions(bevatelId?: string): Promise<Decided[]> {
+    const { rows } = await this.deps.pool.query<{ decision_id: string; link_id: string; cause: string; verdict: Verdict; groups: GroupVerdict[]; source: string | null; source_offset: string | null }>(
+      'select * from decisions where $1::text is null or bevatel_id = $1 order by decided_at, decision_id', [bevatelId ?? null]);
+    return rows.map((row) => ({
+      decisionId: row.decision_id, linkId: row.link_id, cause: row.cause, verdict: row.verdict, groups: row.groups,
+      source: row.source, sourceOffset: row.source_offset === null ? null : Number(row.source_offset),
+    }));
+  }
+
+  /** The verdicts on one group of a contact's link, the oldest first. */
+  async verdicts(bevatelId: string, group: string): Promise<GroupVerdict[]> {
+    return (await this.decisions(bevatelId)).flatMap(({ groups }) => groups.filter((one) => one.group === group));
+  }
+
+  /** The values that a property of a HubSpot contact ever had, with who wrote them, the oldest first. */
+  historyOf(externalId: string, property: string): string[] {
+    const entries = this.hubspot.control.contact(externalId)?.history[property] ?? [];
+    return entries.map(({ value, actor }) => `${value} by ${actor.sourceType === 'INTEGRATION' ? `app ${actor.sourceId}` : 'a human'}`).toReversed();
   }
 
   /** The contact as Bevatel's API shows it; null when it does not. */
@@ -189,7 +275,7 @@ export class Flow {
 
   async #close(): Promise<void> {
     await Promise.all(this.#roles.map((role) => role.stop()));
-    await Promise.all([this.hubspot.stop(), this.bevatel.stop()]);
+    await Promise.all([...this.#hubspots.map((hubspot) => hubspot.stop()), this.bevatel.stop()]);
   }
 }
 
@@ -215,6 +301,8 @@ function integrationFile(hubspot: HubSpotSandbox, bevatel: BevatelSandbox, chang
 }
 
 const PATIENCE_MS = 45_000;
+/** What is due later waits for something that the test does not. */
+const SOON_MS = 60_000;
 const LOOK_MS = 50;
 
 /** Waits for a condition; the error says which did not come. */

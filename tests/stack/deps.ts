@@ -1,5 +1,6 @@
 /** The dependencies of the roles on a test's own place on the stack: migrated database, topics, codecs. */
 import { afterAll } from 'vitest';
+import type { DestinationStream } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { createCodecs } from '../../runtime/codec.ts';
 import { createPool } from '../../runtime/database.ts';
@@ -16,12 +17,15 @@ import type { TestStack } from './fixture.ts';
 export interface TestDepsOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: () => number;
+  /** Where the log goes, from `trace` up; without it nowhere. */
+  readonly logTo?: DestinationStream;
 }
 
 /** Closed after the file; several may be open at once, as processes would be. */
 export async function openTestDeps(stack: TestStack, options: TestDepsOptions = {}): Promise<Deps> {
   await migrate({ databaseUrl: stack.databaseUrl, migrations: await loadMigrations() });
-  const logger = createLogger({ service: 'test', level: process.env['TEST_LOG'] === 'debug' ? 'debug' : 'silent' });
+  const level = process.env['TEST_LOG'] === 'debug' ? 'debug' : 'silent';
+  const logger = createLogger({ service: 'test', ...(options.logTo ? { level: 'trace', destination: options.logTo } : { level }) });
   const pool = createPool({ databaseUrl: stack.databaseUrl, applicationName: 'test', onError: () => undefined });
   const kafka = await connectKafka({ brokers: stack.kafkaBrokers, clientId: 'test', logger });
   await kafka.ensureTopics(stack.topicPrefix, TOPICS);
