@@ -24,7 +24,7 @@ create table links (
   link_id        text not null,
   bevatel_id     text,
   external_id    text,
-  state          jsonb not null,
+  state          json not null,
   due_at         bigint,
   due_kind       text check (due_kind in ('write', 'create')),
   lane           smallint not null default 2 check (lane between 0 and 2),

@@ -1,6 +1,7 @@
 /** Decisions: one row per change and link, written with the state that they explain. */
 import type { Pool, PoolClient } from 'pg';
 import type { ContactDecision } from '../schemas/decision.ts';
+import { bigintArray, jsonArray, textArray } from './binary-arrays.ts';
 
 /** Where a decision came from, when the reconciler relays it itself; null leaves it to the sweep. */
 export interface DecisionSource {
@@ -15,7 +16,7 @@ export interface DecisionWrite {
 
 const INSERT = `
   insert into decisions (tenant_id, integration_id, link_id, decided_at, decision_id, bevatel_id, external_id, cause, cause_id, side, verdict, groups, source, source_offset, awaits_relay)
-  select n.*, n.source is null from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[], $14::bigint[])
+  select n.*, n.source is null from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[], $13::text[], $14::bigint[])
     as n(tenant_id, integration_id, link_id, decided_at, decision_id, bevatel_id, external_id, cause, cause_id, side, verdict, groups, source, source_offset)`;
 
 export async function insertDecisions(client: PoolClient, writes: readonly DecisionWrite[]): Promise<void> {
@@ -25,9 +26,10 @@ export async function insertDecisions(client: PoolClient, writes: readonly Decis
     name: 'insert-decisions',
     text: INSERT,
     values: [
-      of((one) => one.tenantId), of((one) => one.integrationId), of((one) => one.linkId), of((one) => one.decidedAt), of((one) => one.decisionId),
-      of((one) => one.bevatelId), of((one) => one.externalId), of((one) => one.cause), of((one) => one.causeId), of((one) => one.side), of((one) => one.verdict),
-      of((one) => JSON.stringify(one.groups)), writes.map(({ source }) => source?.source ?? null), writes.map(({ source }) => source?.offset ?? null),
+      textArray(of((one) => one.tenantId)), textArray(of((one) => one.integrationId)), textArray(of((one) => one.linkId)), bigintArray(of((one) => one.decidedAt)),
+      textArray(of((one) => one.decisionId)), textArray(of((one) => one.bevatelId)), textArray(of((one) => one.externalId)), textArray(of((one) => one.cause)),
+      textArray(of((one) => one.causeId)), textArray(of((one) => one.side)), textArray(of((one) => one.verdict)), jsonArray(of((one) => JSON.stringify(one.groups))),
+      textArray(writes.map(({ source }) => source?.source ?? null)), bigintArray(writes.map(({ source }) => source?.offset ?? null)),
     ],
   });
 }

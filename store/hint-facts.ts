@@ -2,6 +2,8 @@
 import type { Pool } from 'pg';
 import type { Attempt, Seen } from '../domain/link.ts';
 import type { IntegrationKey } from './integrations.ts';
+import { decodeSeen } from './link-state.ts';
+import type { StoredSeen } from './link-state.ts';
 
 /** The link of an external record, as far as it tells whether a read is needed. */
 export interface HintFacts {
@@ -13,15 +15,15 @@ export interface HintFacts {
 
 /** Links of these external records, and links of these Bevatel contacts, whose partner may just be on its way. */
 export async function readHintFacts(pool: Pool, key: IntegrationKey, externalIds: readonly string[], bevatelIds: readonly string[]): Promise<readonly HintFacts[]> {
-  const { rows } = await pool.query<{ external_id: string | null; bevatel_id: string | null; seen: Seen | null; attempts: readonly Attempt[] }>({
+  const { rows } = await pool.query<{ external_id: string | null; bevatel_id: string | null; seen: StoredSeen | null; attempts: readonly Attempt[] }>({
     name: 'read-hint-facts',
-    text: `select l.external_id, l.bevatel_id, l.state #> '{seen,external}' as seen, coalesce(l.state -> 'attempts', '[]'::jsonb) as attempts from links l
+    text: `select l.external_id, l.bevatel_id, l.state #> '{seen,external}' as seen, coalesce(l.state -> 'attempts', '[]'::json) as attempts from links l
            where l.tenant_id = $1 and l.integration_id = $2 and l.external_id = any($3) and l.external_id is not null
            union all
-           select l.external_id, l.bevatel_id, l.state #> '{seen,external}', coalesce(l.state -> 'attempts', '[]'::jsonb) from links l
+           select l.external_id, l.bevatel_id, l.state #> '{seen,external}', coalesce(l.state -> 'attempts', '[]'::json) from links l
            where l.tenant_id = $1 and l.integration_id = $2 and l.bevatel_id = any($4) and l.bevatel_id is not null
              and (l.external_id is null or not l.external_id = any($3))`,
     values: [key.tenantId, key.integrationId, externalIds, bevatelIds],
   });
-  return rows.map((row) => ({ externalId: row.external_id, bevatelId: row.bevatel_id, seen: row.seen, attempts: row.attempts }));
+  return rows.map((row) => ({ externalId: row.external_id, bevatelId: row.bevatel_id, seen: row.seen && decodeSeen(row.seen), attempts: row.attempts }));
 }

@@ -6,10 +6,12 @@
  */
 import type { PoolClient } from 'pg';
 import type { Link } from '../domain/link.ts';
-import type { LinkState } from '../domain/link.ts';
 import { dueOf, heldCount } from '../domain/due.ts';
 import { LANES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
+import { bigintArray, booleanArray, jsonArray, smallintArray, textArray } from './binary-arrays.ts';
+import { decodeState, encodeState } from './link-state.ts';
+import type { StoredState } from './link-state.ts';
 
 /** A link with the columns that are about work, not about the pair. */
 export interface StoredLink {
@@ -34,7 +36,7 @@ interface Row {
   link_id: string;
   bevatel_id: string | null;
   external_id: string | null;
-  state: LinkState;
+  state: StoredState;
   lane: number;
   lease_id: string | null;
   lease_until: string | number | null;
@@ -48,7 +50,7 @@ export function toStoredLink(row: Row): StoredLink {
   return {
     link: {
       tenantId: row.tenant_id, integrationId: row.integration_id, linkId: row.link_id,
-      bevatelId: row.bevatel_id, externalId: row.external_id, state: row.state, erased: row.erased,
+      bevatelId: row.bevatel_id, externalId: row.external_id, state: decodeState(row.state), erased: row.erased,
     },
     lane: LANES[row.lane] ?? 'backfill',
     leaseId: row.lease_id,
@@ -79,9 +81,9 @@ export async function lockLinks(client: PoolClient, records: readonly RecordRef[
       order by l.tenant_id, l.integration_id, l.link_id
       for update of l`,
     values: [
-      bevatel.map((one) => one.tenantId), bevatel.map((one) => one.recordId),
-      external.map((one) => one.tenantId), external.map((one) => one.integrationId), external.map((one) => one.recordId),
-      linkIds.map((one) => one.tenantId), linkIds.map((one) => one.integrationId), linkIds.map((one) => one.linkId),
+      textArray(bevatel.map((one) => one.tenantId)), textArray(bevatel.map((one) => one.recordId)),
+      textArray(external.map((one) => one.tenantId)), textArray(external.map((one) => one.integrationId)), textArray(external.map((one) => one.recordId)),
+      textArray(linkIds.map((one) => one.tenantId)), textArray(linkIds.map((one) => one.integrationId)), textArray(linkIds.map((one) => one.linkId)),
     ],
   });
   return rows.map(toStoredLink);
@@ -108,17 +110,17 @@ export async function saveLinks(client: PoolClient, inserted: readonly LinkWrite
   if (updated.length > 0) await client.query({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
 }
 
-const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[])
+const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[])
   as n(tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, lease, lease_id, lease_until, held, erased)`;
 
 const INSERT = `
   insert into links (tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, held, erased, updated_at)
-  select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state::jsonb, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
+  select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
   from ${UNNEST}`;
 
 const UPDATE = `
   update links l set
-    bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state::jsonb,
+    bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state,
     due_at = n.due_at, due_kind = n.due_kind, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
     lease_id = case n.lease when 'keep' then l.lease_id else n.lease_id end,
     lease_until = case n.lease when 'keep' then l.lease_until else n.lease_until end,
@@ -133,20 +135,20 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
   });
   const leases = writes.map(({ lease }) => (typeof lease === 'object' ? lease : null));
   return [
-    writes.map(({ link }) => link.tenantId),
-    writes.map(({ link }) => link.integrationId),
-    writes.map(({ link }) => link.linkId),
-    writes.map(({ link }) => link.bevatelId),
-    writes.map(({ link }) => link.externalId),
-    writes.map(({ link }) => JSON.stringify(link.state)),
-    due.map((one) => one?.at ?? null),
-    due.map((one) => one?.kind ?? null),
-    writes.map(({ lane }) => (lane === null ? null : LANES.indexOf(lane))),
-    writes.map(({ lease }) => (typeof lease === 'object' ? 'take' : lease)),
-    leases.map((one) => one?.id ?? null),
-    leases.map((one) => one?.until ?? null),
-    writes.map(({ link }) => heldCount(link)),
-    writes.map(({ link }) => link.erased),
+    textArray(writes.map(({ link }) => link.tenantId)),
+    textArray(writes.map(({ link }) => link.integrationId)),
+    textArray(writes.map(({ link }) => link.linkId)),
+    textArray(writes.map(({ link }) => link.bevatelId)),
+    textArray(writes.map(({ link }) => link.externalId)),
+    jsonArray(writes.map(({ link }) => encodeState(link.state))),
+    bigintArray(due.map((one) => one?.at ?? null)),
+    textArray(due.map((one) => one?.kind ?? null)),
+    smallintArray(writes.map(({ lane }) => (lane === null ? null : LANES.indexOf(lane)))),
+    textArray(writes.map(({ lease }) => (typeof lease === 'object' ? 'take' : lease))),
+    textArray(leases.map((one) => one?.id ?? null)),
+    bigintArray(leases.map((one) => one?.until ?? null)),
+    smallintArray(writes.map(({ link }) => heldCount(link))),
+    booleanArray(writes.map(({ link }) => link.erased)),
     now,
   ];
 }

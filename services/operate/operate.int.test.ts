@@ -14,8 +14,8 @@ import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
 import type { Quarantined } from '../../store/quarantine.ts';
 import { listAudit } from '../../store/audit.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import { INTEGRATION, openRig, TENANT } from './testing/rig.ts';
-import type { Rig } from './testing/rig.ts';
+import { INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
+import type { Rig } from '../../tests/operate-rig.ts';
 
 const stack = await isolatedStack('operate');
 const KEY = { tenantId: TENANT, integrationId: INTEGRATION };

@@ -6,8 +6,8 @@ import { zVerification } from '../../schemas/api.ts';
 import type { Certificate, Verification } from '../../schemas/api.ts';
 import { setPaused } from '../../store/integrations.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import { INTEGRATION, openRig, TENANT } from './testing/rig.ts';
-import type { Rig } from './testing/rig.ts';
+import { INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
+import type { Rig } from '../../tests/operate-rig.ts';
 
 const stack = await isolatedStack('operate-verify');
 let rig: Rig;
