@@ -3,7 +3,7 @@
  * It is the `Limiter` of connectors/connector.ts.
  *
  * - Live work goes before repair before backfill. The windows are those of rate-limiter-flexible: `points` in each
- *   window of `perMs`, in whole seconds.
+ *   window, in whole seconds; a long window is spread evenly (see windowOf).
  * - A pause that the system asked for holds here at once and, through Redis, in the other processes.
  * - Without Redis each limiter goes on alone at a quarter of the limit (design §6; I10: throttled is not failed).
  */
@@ -75,9 +75,19 @@ export function createLimiter(options: LimiterOptions): QuotaLimiter {
   };
 }
 
-/** The library counts whole seconds: a shorter window becomes one second with as many points as fit into it. */
+/** What is left unused where a window is cut: the system's own window begins at another moment than ours. */
+const MARGIN = 0.9;
+/** Fewer points than this in a second are not cut: a single call may be several. */
+const CUT_FROM = 4;
+
+/**
+ * The library counts whole seconds: a shorter window becomes one second with as many points as fit into it. A long one is
+ * cut into seconds, so that a sprint is not followed by seconds in which nothing goes, neither here nor elsewhere.
+ */
 function windowOf({ points, perMs }: LimitOfKind): { readonly points: number; readonly duration: number } {
   const duration = Math.max(1, Math.ceil(perMs / 1_000));
+  const perSecond = Math.floor((points * MARGIN * 1_000) / perMs);
+  if (duration > 1 && perSecond >= CUT_FROM) return { points: perSecond, duration: 1 };
   return { points: Math.max(1, Math.floor((points * duration * 1_000) / perMs)), duration };
 }
 

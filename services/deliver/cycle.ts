@@ -25,6 +25,7 @@ import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lookUpAll, readAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
+import { fillBatches } from './fill-batches.ts';
 import { foldRead } from './fold-read.ts';
 import { decisionOnRead, recordResults } from './record.ts';
 import type { Result } from './record.ts';
@@ -69,10 +70,10 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
   return inTransaction(deps.pool, async (client) => {
     const now = deps.clock();
     const due = await lockDue(client, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: deps.backfill });
+    const planned = due.map((stored) => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
-    for (const stored of due) {
-      const work = planWork(stored.link, known.context, now, deps.newId());
+    for (const { stored, work } of fillBatches(planned, known.context.capabilities)) {
       if (work.kind === 'none') {
         writes.push({ link: stored.link, lane: null, lease: 'release' });
         continue;

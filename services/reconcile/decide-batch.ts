@@ -69,10 +69,17 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
   const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
   if (!entry) return null;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
-  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, change, spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
+  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
   workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
   if (isOneSided(applied.link) && change.kind === 'image' && known) workspace.setKeys(entry, matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image));
   return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+}
+
+/** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
+function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactChange {
+  if (change.side !== 'bevatel' || change.kind !== 'image') return change;
+  const image = Object.fromEntries(mapping.fields.bevatel.flatMap((field) => (Object.hasOwn(change.image, field) ? [[field, change.image[field] ?? null]] : [])));
+  return { ...change, image };
 }
 
 function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
