@@ -12,20 +12,14 @@ import { completedWrite } from './complete.ts';
 import { runCycle } from './cycle.ts';
 import type { DeliverDeps } from './deps.ts';
 import { deliverMetrics } from './metrics.ts';
+import { parseDeliverSettings } from './settings.ts';
+import type { DeliverSettings } from './settings.ts';
 import { Systems } from './systems.ts';
 import { Worker } from './worker.ts';
 
-/** How long a call may take, and how long a worker owns the links that it works on (ms); the lease is the longer by a wide margin. */
-export interface DeliverSettings {
-  readonly callMs: number;
-  readonly leaseMs: number;
-}
-
-const CALL_MS = 15_000;
-const DEFAULTS: DeliverSettings = { callMs: CALL_MS, leaseMs: 3 * CALL_MS };
 const SETTINGS = { limit: 400, backfill: { atLeast: 100, orAfterMs: 500 }, concurrency: 3, pollMs: 200, refreshMs: 1_000 };
 
-export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSettings = DEFAULTS): Promise<Role> {
+export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSettings = parseDeliverSettings(deps.env)): Promise<Role> {
   const stopping = new AbortController();
   const book = new IntegrationBook(deps.pool);
   await book.refresh();
