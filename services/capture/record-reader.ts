@@ -54,6 +54,8 @@ export interface RecordReaderOptions {
 }
 
 const LOOK_AGAIN_MS = 20;
+/** Records per run, so that one integration cannot fill the windows of all partitions with reads under way. */
+const MAX_AT_ONCE = 200;
 
 export class RecordReader {
   readonly #options: RecordReaderOptions;
@@ -92,7 +94,8 @@ export class RecordReader {
     const { maxConcurrent, clock, signal } = this.#options;
     if (signal.aborted || this.#running >= maxConcurrent) return;
     const now = clock();
-    const ready = [...this.#pending.values()].filter((entry) => entry.notBefore <= now && !this.#reading.has(entry.key));
+    const allReady = [...this.#pending.values()].filter((entry) => entry.notBefore <= now && !this.#reading.has(entry.key));
+    const ready = allReady.slice(0, MAX_AT_ONCE);
     if (ready.length === 0) {
       if (this.#pending.size > 0) this.#schedule(LOOK_AGAIN_MS);
       return;
@@ -107,7 +110,7 @@ export class RecordReader {
       for (const { key } of ready) this.#reading.delete(key);
       if (this.#pending.size > 0) this.#schedule(this.#options.coalesceMs);
     });
-    if (this.#pending.size > 0) this.#schedule(LOOK_AGAIN_MS);
+    if (this.#pending.size > 0) this.#schedule(allReady.length > ready.length ? 0 : LOOK_AGAIN_MS);
   }
 
   /** Never throws: what cannot be done now is parked, put back or repeated. */
@@ -127,11 +130,12 @@ export class RecordReader {
   /** Calls the hints done that need no read, puts those back that wait for an answer, and gives the others. */
   async #dismiss(integration: LiveIntegration, entries: readonly Entry[]): Promise<readonly Entry[]> {
     const { work, clock, maxWaitMs } = this.#options;
-    const facts = await work.factsOf(integration, entries.flatMap(({ hints }) => hints.map(({ hint }) => hint)));
     const rules = { fields: new Set(integration.fields.external), referenceField: integration.stored.config.connection.referenceProperty };
+    const mapped = entries.flatMap(({ hints }) => hints.map(({ hint }) => hint)).filter((hint) => verdictOnHint(hint, undefined, rules) !== 'not_mapped');
+    const facts = new FactsIndex(mapped.length > 0 ? await work.factsOf(integration, mapped) : []);
     const toRead: Entry[] = [];
     for (const entry of entries) {
-      const link = linkOf(entry, facts, rules.referenceField);
+      const link = facts.linkOf(entry, rules.referenceField);
       const verdict = verdictOnRecord(entry.hints.map(({ hint }) => verdictOnHint(hint, link, rules)));
       const isLate = clock() - entry.firstAt >= maxWaitMs;
       if (verdict === 'read' || (verdict === 'wait' && isLate)) toRead.push(entry);
@@ -194,11 +198,22 @@ function groupForReading(entries: readonly Entry[]): ReadGroup[] {
   });
 }
 
-/** The record's own link, else the one whose Bevatel id a notification of the reference names. */
-function linkOf({ hints }: Entry, facts: readonly HintFacts[], referenceField: string): HintFacts | undefined {
-  const recordId = hints[0]?.hint.recordId;
-  const partner = hints.find(({ hint }) => hint.field === referenceField)?.hint.value;
-  return facts.find(({ externalId }) => externalId === recordId) ?? facts.find(({ bevatelId, externalId }) => externalId === null && bevatelId !== null && bevatelId === partner);
+/** Finds the record's own link, else the one whose Bevatel id a notification of the reference names. */
+class FactsIndex {
+  readonly #byRecord = new Map<string, HintFacts>();
+  readonly #byPartner = new Map<string, HintFacts>();
+
+  constructor(facts: readonly HintFacts[]) {
+    for (const one of facts) {
+      if (one.externalId !== null) this.#byRecord.set(one.externalId, one);
+      else if (one.bevatelId !== null) this.#byPartner.set(one.bevatelId, one);
+    }
+  }
+
+  linkOf({ hints }: Entry, referenceField: string): HintFacts | undefined {
+    const partner = hints.find(({ hint }) => hint.field === referenceField)?.hint.value;
+    return this.#byRecord.get(hints[0]?.hint.recordId ?? '') ?? this.#byPartner.get(partner ?? '');
+  }
 }
 
 /** One hint that needs a read makes the record read; one that must wait makes it wait. */
