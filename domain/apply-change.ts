@@ -12,7 +12,7 @@ import { foldImage, sideImage } from './fold.ts';
 import type { FoldOutcome, SideImage } from './fold.ts';
 import type { Link, LinkState } from './link.ts';
 import { applyGone, repoint } from './outcome.ts';
-import { proveAttempts } from './proof.ts';
+import { awaitsHistories, proveAttempts } from './proof.ts';
 
 export interface Applied {
   readonly link: Link;
@@ -41,7 +41,8 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   const seenState: LinkState = fold.seen && fold.seen !== before ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
   const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
-  const settled = settleReads(proved, image, fold.outcome, now);
+  const isUntold = fold.outcome === 'folded' && awaitsHistories(proved, image, context);
+  const settled = settleReads(proved, image, fold.outcome, isUntold, now);
   if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);
   return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
@@ -49,15 +50,17 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
 
 /**
  * A by-id read begun when it was due or later settles it, unless its order is unproven again: then what was blocked
- * stays blocked (trace 7). An image of unproven order makes a read due that begins after it. A folded image means that the record is there.
+ * stays blocked (trace 7). An image of unproven order makes a read due that begins after it; one without the histories that
+ * an unresolved write needs blocks until they are read (trace 6). A folded image means that the record is there.
  */
-function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, now: number): LinkState {
+function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, isUntold: boolean, now: number): LinkState {
   if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
+  if (outcome === 'folded' && !state.readDue && !state.gone) return state;
   const { readDue: before, gone, ...rest } = state;
   const readDue = { ...before };
   const due = readDue[image.side];
   if (due && image.readById && image.observedFrom >= due.at && outcome !== 'read_again') delete readDue[image.side];
-  if (outcome === 'read_again') readDue[image.side] = { at: Math.max(now, due?.at ?? 0), blocks: due?.blocks ?? false };
+  if (outcome === 'read_again' || isUntold) readDue[image.side] = { at: Math.max(now, due?.at ?? 0), blocks: isUntold || (due?.blocks ?? false) };
   const stillGone = { ...gone };
   if (outcome === 'folded') delete stillGone[image.side];
   return {

@@ -13,7 +13,7 @@ import type { Call, Image } from './testing/world.ts';
 type Step =
   | { readonly do: 'edit'; readonly side: Side; readonly value: string }
   | { readonly do: 'pass'; readonly ms: number }
-  | { readonly do: 'hint' | 'work' | 'endRead' }
+  | { readonly do: 'hint' | 'list' | 'work' | 'endRead' }
   | { readonly do: 'consume'; readonly nth: number; readonly again: boolean }
   | { readonly do: 'land' | 'answer' | 'lose'; readonly nth: number };
 
@@ -21,7 +21,7 @@ const nth = fc.nat({ max: 3 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('edit' as const), side: fc.constantFrom<Side>('bevatel', 'external'), value: fc.constantFrom('o', 'a', 'b', 'c') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 30, 3_000, 12_500) }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('hint' as const, 'work' as const, 'work' as const, 'endRead' as const) }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('hint' as const, 'list' as const, 'work' as const, 'work' as const, 'endRead' as const, 'endRead' as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('consume' as const), nth, again: fc.boolean() }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('land' as const, 'land' as const, 'answer' as const, 'lose' as const), nth }) },
 );
@@ -36,6 +36,7 @@ function run(world: World, one: Step): void {
     case 'edit': return world.edit(one.side, one.value);
     case 'pass': return world.pass(one.ms);
     case 'hint': return world.readHint();
+    case 'list': return world.list();
     case 'work': return world.work();
     case 'endRead': return world.endRead();
     case 'consume': {
@@ -72,8 +73,8 @@ function judge(world: World, steps: readonly Step[]): string[] {
 const KINDS = { strict: STRICT, 'approximate with history': HISTORY, 'without revisions': NONE };
 const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'manual'] as const;
 /** More by `MODEL_RUNS=100000 npx vitest run domain/model.test.ts --testTimeout=900000`. */
-const numRuns = Number(process.env['MODEL_RUNS'] ?? 4_000);
-const depth = Number(process.env['MODEL_DEPTH'] ?? 7);
+const numRuns = Number(process.env['MODEL_RUNS'] ?? 1_000);
+const depth = Number(process.env['MODEL_DEPTH'] ?? 9);
 
 describe.each(Object.entries(KINDS))('the model with an external system %s', (_kind, external) => {
   it('I1 I2 I3 I5 I6: converges, loses no edit, comes to rest, whatever the order of events', () => {

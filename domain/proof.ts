@@ -150,14 +150,43 @@ function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: 
   const entries = entriesSinceGuard(attempt.guard, lens, image);
   const others = state.attempts.flatMap((other) => (other !== attempt && other.side === attempt.side ? other.groups[name]?.sent ?? [] : []));
   const own = ownEntry(entries, written, others, lens, image.side);
+  const isTold = hasHistories(image, lens);
+  if (attempt.guard !== null && context.capabilities[image.side].history && !isTold) return { ...NO_EVIDENCE, name, lens, written };
+  if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image)) return { ...NO_EVIDENCE, foreign: own.foreign, name, lens, written };
   const isForm = !own.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
   const isShown = isForm || (entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent));
-  const isTold = attempt.guard !== null && lens.fields[image.side].every((field) => image.histories[field] !== undefined);
   return {
     ...own, name, lens, written,
     shown: isShown ? values : null,
     otherwise: isShown || isTold || !written.before ? null : sameOn(lens, image.side, values, written.before) ? 'before' : 'neither',
   };
+}
+
+function hasHistories(image: SideImage, lens: Lens): boolean {
+  return lens.fields[image.side].every((field) => image.histories[field] !== undefined);
+}
+
+/** A guarded write whose record shows itself without its histories: nothing can be told of it until they are read. */
+export function awaitsHistories(state: LinkState, image: SideImage, context: LinkContext): boolean {
+  return context.capabilities[image.side].history && state.attempts.some((attempt) => attempt.side === image.side && attempt.status === 'unresolved' && attempt.guard !== null
+    && Object.keys(attempt.groups).some((name) => {
+      const lens = context.mapping.byName.get(name)?.lens;
+      return lens !== undefined && pick(image.image, lens.fields[image.side]) !== null && !hasHistories(image, lens);
+    }));
+}
+
+/** Of writes that sent the same, one entry proves one, the oldest first. A write of another form has no such rival. */
+function hasOwnEntry(state: LinkState, name: string, attempt: Attempt, written: AttemptGroup, lens: Lens, image: SideImage): boolean {
+  const { side } = image;
+  const [field] = lens.fields[side];
+  const alike = state.attempts.filter((other) => other.side === side && other.guard !== null && other.groups[name] && sameOn(lens, side, other.groups[name].sent, written.sent));
+  if (field === undefined || lens.fields[side].length !== 1 || alike.length < 2 || !alike.includes(attempt)) return true;
+  const proven = new Set<Attempt>();
+  for (const entry of (image.histories[field] ?? []).toReversed()) {
+    const first = alike.find((other) => !proven.has(other) && entry.at > (other.guard?.[field] ?? Number.POSITIVE_INFINITY));
+    if (first && entry.ours !== false && sameOn(lens, side, [entry.value], written.sent)) proven.add(first);
+  }
+  return proven.has(attempt);
 }
 
 function appliedAt(lens: Lens, image: SideImage): number | null {
@@ -215,12 +244,12 @@ function ownEntry(entries: readonly HistoryEntry[], written: AttemptGroup, other
   if (lens.fields[side].length !== 1) return none;
   const isSent = (entry: HistoryEntry): boolean => sameOn(lens, side, [entry.value], written.sent);
   const isOurs = (entry: HistoryEntry): boolean => entry.ours === true || (entry.ours === null && others.some((sent) => sameOn(lens, side, [entry.value], [sent])));
-  const mine = entries.findIndex((entry) => entry.ours !== false && isSent(entry));
+  const isMine = (entry: HistoryEntry | undefined): boolean => entry !== undefined && entry.ours !== false && isSent(entry);
+  const mine = entries.findIndex(isMine);
   if (mine < 0) return none;
-  const below = entries[mine + 1];
   return {
     isInHistory: true,
-    foreign: below && !isOurs(below) && !isSent(below) ? below : null,
+    foreign: entries.find((entry, index) => isMine(entries[index - 1]) && !isOurs(entry) && !isSent(entry)) ?? null,
     isSuperseded: entries.slice(0, mine).some(isOurs),
   };
 }

@@ -115,6 +115,12 @@ export class World {
     return this.captured !== this.systems.external.version;
   }
 
+  /** A listing shows the external record without its histories. */
+  list(): void {
+    const shown = this.systems.external.show(this.now);
+    this.inbox.push({ side: 'external', shown: { ...shown, record: { ...shown.record, histories: {} } }, readById: false });
+  }
+
   consume(image: Image): void {
     this.now += 1;
     this.consumed.push(image);
