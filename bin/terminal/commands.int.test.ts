@@ -9,8 +9,8 @@ import { stringify } from 'yaml';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
 import { zCertificate, zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
 import { recordSuccess } from '../../store/integrations.ts';
-import { API_KEY, FIELDS, INTEGRATION, openRig, TENANT } from '../../services/operate/testing/rig.ts';
-import type { Rig } from '../../services/operate/testing/rig.ts';
+import { API_KEY, FIELDS, INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
+import type { Rig } from '../../tests/operate-rig.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 
 const stack = await isolatedStack('cli');

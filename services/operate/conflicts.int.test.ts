@@ -10,8 +10,8 @@ import { decisionsOfLink } from '../../store/decisions.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import { saveLinks } from '../../store/links.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import { INTEGRATION, openRig, TENANT } from './testing/rig.ts';
-import type { Rig } from './testing/rig.ts';
+import { INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
+import type { Rig } from '../../tests/operate-rig.ts';
 
 const stack = await isolatedStack('operate-conflicts');
 let rig: Rig;

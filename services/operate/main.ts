@@ -15,6 +15,7 @@ import { registerOperateMetrics } from './metrics.ts';
 import { apiErrorOf } from './refusal.ts';
 import { createApiServer } from './server.ts';
 import { readStatus } from './status.ts';
+import { paced } from './paced.ts';
 import { createVerifications } from './verifications.ts';
 import { verifyIntegration } from './verify.ts';
 
@@ -39,7 +40,7 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
       }),
     },
   });
-  registerOperateMetrics(deps.metrics, () => readStatus({ pool, kafkaLag, clock }, {}), clock);
+  registerOperateMetrics(deps.metrics, paced(() => readStatus({ pool, kafkaLag, clock }, {}), clock));
   const url = await server.listen({ host: config.host, port: config.ports.operate });
   const noting = noteEnds(kafkaLag.note, deps, stopping.signal);
   let stopped: Promise<void> | undefined;

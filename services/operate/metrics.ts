@@ -4,18 +4,13 @@ import type { Registry } from 'prom-client';
 import { INTEGRATION_STATES } from '../../schemas/api.ts';
 import type { Status } from '../../schemas/api.ts';
 
-/** `read` is called at most once per `maxAgeMs` however often the metrics are asked for; a failure keeps the last numbers. */
-export function registerOperateMetrics(registry: Registry, read: () => Promise<Status>, clock: () => number, maxAgeMs = 2_000): void {
-  let last: { readonly at: number; readonly status: Promise<Status | null> } | undefined;
-  function fresh(): Promise<Status | null> {
-    if (!last || clock() - last.at > maxAgeMs) last = { at: clock(), status: read().catch(() => null) };
-    return last.status;
-  }
+/** `read` is called once per gauge and request for the metrics: pace it. Without an answer the gauges keep their last numbers. */
+export function registerOperateMetrics(registry: Registry, read: () => Promise<Status>): void {
   function gauge<L extends string>(name: string, help: string, labelNames: readonly L[], fill: (status: Status, set: (labels: Record<L, string>, value: number) => void) => void): void {
     const one: Gauge<L> = new Gauge<L>({
       name, help, labelNames: [...labelNames], registers: [registry],
       collect: async () => {
-        const status = await fresh();
+        const status = await read().catch(() => null);
         if (!status) return;
         one.reset();
         fill(status, (labels, value) => one.set(labels as Partial<Record<L, string | number>>, value));
