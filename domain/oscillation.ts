@@ -7,12 +7,13 @@ export interface Breaker {
 }
 
 /**
- * Records a new propagation and tells whether its value has now come back `flips` times within the window. An
+ * Records a new propagation and tells whether its value has now come back `flips` times within the window. Between two
+ * sides that insist on a value each, every other propagation is the other side's, so twice as many are remembered. An
  * ordinary run of different edits never counts, however fast.
  */
 export function afterPropagation(trail: GroupState['trail'], wanted: Wanted, limit: { readonly flips: number; readonly withinMs: number }, now: number): Breaker {
   const fingerprint = `${wanted.side === 'bevatel' ? 'b' : 'x'}${fnv1a(JSON.stringify(wanted.values))}`;
-  const recent = (trail ?? []).filter(([at]) => at > now - limit.withinMs).slice(1 - 2 * limit.flips);
+  const recent = (trail ?? []).filter(([at]) => at > now - limit.withinMs).slice(-2 * limit.flips);
   const comebacks = recent.filter(([, other]) => other === fingerprint).length;
   return { trail: [...recent, [now, fingerprint]], isOscillating: comebacks >= limit.flips };
 }
