@@ -17,10 +17,10 @@ import type { Integration } from '../../schemas/integration.ts';
 import type { CaptureRole } from '../../services/capture/main.ts';
 import { startCapture } from '../../services/capture/main.ts';
 import { startDeliver } from '../../services/deliver/main.ts';
-import type { DeliverSettings } from '../../services/deliver/main.ts';
+import type { DeliverSettings } from '../../services/deliver/settings.ts';
 import { startReconcile } from '../../services/reconcile/main.ts';
 import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
-import { setPaused, upsertIntegration } from '../../store/integrations.ts';
+import { upsertIntegration } from '../../store/integrations.ts';
 import { openTestDeps } from '../stack/deps.ts';
 import type { TestStack } from '../stack/fixture.ts';
 
@@ -73,6 +73,7 @@ export class Flow {
   readonly deliverSettings: DeliverSettings | undefined;
   readonly #roles: Role[] = [];
   readonly #others: HubSpotSandbox[] = [];
+  #deliver: Role | undefined;
 
   private constructor(parts: Pick<Flow, 'deps' | 'stack' | 'hubspot' | 'bevatel' | 'bevatelDatabaseUrl' | 'integration' | 'deliverSettings'>) {
     this.deliverSettings = parts.deliverSettings;
@@ -115,7 +116,8 @@ export class Flow {
   }
 
   async startDeliver(): Promise<Role> {
-    return this.#started(await startDeliver(this.#ownMetrics(), this.deliverSettings));
+    this.#deliver = this.#started(await startDeliver(this.#ownMetrics(), this.deliverSettings));
+    return this.#deliver;
   }
 
   /** Another HubSpot of the same tenant (hub and spoke); call it before `start`. */
@@ -126,9 +128,11 @@ export class Flow {
     return other;
   }
 
-  /** While paused nothing is read of or written to HubSpot; what happens in Bevatel is seen. */
-  async pause(paused: boolean): Promise<void> {
-    await setPaused(this.deps.pool, { tenantId: TENANT, integrationId: INTEGRATION }, paused);
+  /** What happens meanwhile is captured and decided, but written nowhere. */
+  async withoutDelivery(work: () => Promise<void>): Promise<void> {
+    await this.#deliver?.stop();
+    await work();
+    await this.startDeliver();
   }
 
   async startReconcile(): Promise<Awaited<ReturnType<typeof startReconcile>>> {
