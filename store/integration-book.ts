@@ -19,6 +19,16 @@ export interface KnownIntegration {
   readonly appliedAt: number;
 }
 
+/** SQL that marks the integrations as they are; it differs after every apply and every removal. */
+export const INTEGRATIONS_MARK = "select count(*) || ':' || coalesce(max(applied_at), 0) from integrations";
+
+/** The book at one moment; a batch is decided with one. */
+export interface BookSnapshot {
+  readonly mark: string;
+  /** The integrations that a change concerns: its own, or every one of its tenant on side bevatel. */
+  concernedBy(change: ContactChange): readonly KnownIntegration[];
+}
+
 interface Row {
   tenant_id: string;
   integration_id: string;
@@ -31,7 +41,7 @@ interface Row {
 export class IntegrationBook {
   readonly #pool: Pool;
   #known = new Map<string, KnownIntegration>();
-  #byTenant = new Map<string, readonly KnownIntegration[]>();
+  #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [] };
   #refreshing: Promise<void> | null = null;
 
   constructor(pool: Pool) {
@@ -42,11 +52,8 @@ export class IntegrationBook {
     return [...this.#known.values()];
   }
 
-  /** The integrations that a change concerns: its own, or every one of its tenant on side bevatel. */
-  concernedBy(change: ContactChange): readonly KnownIntegration[] {
-    if (change.integrationId === null) return this.#byTenant.get(change.tenantId) ?? [];
-    const one = this.#known.get(`${change.tenantId}|${change.integrationId}`);
-    return one ? [one] : [];
+  snapshot(): BookSnapshot {
+    return this.#snapshot;
   }
 
   /** Reads the rows; a context is kept while its configuration stays the same. Calls at the same time share one read. */
@@ -72,6 +79,18 @@ export class IntegrationBook {
       });
     }
     this.#known = known;
-    this.#byTenant = Map.groupBy(known.values(), (one) => one.tenantId);
+    this.#snapshot = snapshotOf(known);
   }
+}
+
+function snapshotOf(known: ReadonlyMap<string, KnownIntegration>): BookSnapshot {
+  const byTenant = Map.groupBy(known.values(), (one) => one.tenantId);
+  return {
+    mark: `${known.size}:${Math.max(0, ...[...known.values()].map((one) => one.appliedAt))}`,
+    concernedBy(change) {
+      if (change.integrationId === null) return byTenant.get(change.tenantId) ?? [];
+      const one = known.get(`${change.tenantId}|${change.integrationId}`);
+      return one ? [one] : [];
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** Consumers' positions: the authority on what was done, moved by compare-and-set with the effects (I7). */
 import type { Pool, PoolClient } from 'pg';
+import { INTEGRATIONS_MARK } from './integration-book.ts';
 
 export interface PositionKey {
   readonly group: string;
@@ -32,15 +33,18 @@ export async function beginPosition(pool: Pool, key: PositionKey, offset: number
   );
 }
 
-export type MoveOutcome = 'MOVED' | 'ANOTHER_CONSUMER_WENT_ON';
+/** `integrations` marks which integrations, in which configurations, the transaction sees (store/integration-book.ts). */
+export type MoveOutcome = { readonly kind: 'MOVED'; readonly integrations: string } | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
 
 /** The first statement of a batch's transaction: from → to, or the batch is to be discarded. */
 export async function movePosition(client: PoolClient, key: PositionKey, from: number, to: number, relayed: { offset: number; at: number }): Promise<MoveOutcome> {
-  const result = await client.query({
+  const { rows } = await client.query<{ integrations: string }>({
     name: 'move-position',
     text: `update positions set next_offset = $5, relayed_offset = $6, relayed_at = $7
-           where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4`,
+           where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4
+           returning (${INTEGRATIONS_MARK}) as integrations`,
     values: [key.group, key.topic, key.partition, from, to, relayed.offset, relayed.at],
   });
-  return result.rowCount === 1 ? 'MOVED' : 'ANOTHER_CONSUMER_WENT_ON';
+  const row = rows[0];
+  return row ? { kind: 'MOVED', integrations: row.integrations } : { kind: 'ANOTHER_CONSUMER_WENT_ON' };
 }

@@ -22,6 +22,7 @@ import { movePosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
 import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
 import type { Quarantined } from '../../store/quarantine.ts';
+import type { BookSnapshot, IntegrationBook } from '../../store/integration-book.ts';
 import { decideBatch } from './decide-batch.ts';
 import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
 import { Workspace } from './workspace.ts';
@@ -29,7 +30,8 @@ import { Workspace } from './workspace.ts';
 export interface BatchDeps {
   readonly pool: Pool;
   readonly codec: Codec<ContactChange>;
-  readonly spokes: Spokes;
+  /** The integrations as last read; read anew when a transaction sees others. */
+  readonly book: Pick<IntegrationBook, 'snapshot' | 'refresh'>;
   readonly clock: () => number;
   readonly newId: () => string;
 }
@@ -57,24 +59,37 @@ export async function processBatch(deps: BatchDeps, batch: Batch): Promise<Batch
     if (one.ok) changes.push({ change: one.value, offset: Number(record.offset) });
     else dead.push(deadLetter(deps, batch, record, null, null, one.error.code, null));
   });
-  const attempt = (isMatching: boolean): Promise<BatchOutcome> => inTransaction(deps.pool, (client) => commitBatch(client, deps, batch, changes, dead, isMatching));
-  try {
-    return await attempt(batch.lane === 'backfill');
-  } catch (error) {
-    if (error instanceof NeedsMatching) return attempt(true);
-    throw error;
+  let isMatching = batch.lane === 'backfill';
+  for (;;) {
+    try {
+      return await inTransaction(deps.pool, (client) => commitBatch(client, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, isMatching));
+    } catch (error) {
+      if (error instanceof NeedsMatching) isMatching = true;
+      else if (error instanceof IntegrationsMoved) await deps.book.refresh();
+      else throw error;
+    }
   }
 }
 
 /** Ends the transaction without effects: new records are in the batch, and identities must be locked before links. */
 class NeedsMatching extends Error {}
 
-async function commitBatch(client: PoolClient, deps: BatchDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
-  if (await movePosition(client, batch.key, batch.from, batch.to, batch.relayed) === 'ANOTHER_CONSUMER_WENT_ON') return { kind: 'ANOTHER_CONSUMER_WENT_ON' };
+/**
+ * Ends the transaction without effects: an integration was applied since the book was read. A change that its listing
+ * published must not be taken for one that concerns nobody.
+ */
+class IntegrationsMoved extends Error {}
+
+type CommitDeps = BatchDeps & BookSnapshot;
+
+async function commitBatch(client: PoolClient, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
+  const moved = await movePosition(client, batch.key, batch.from, batch.to, batch.relayed);
+  if (moved.kind === 'ANOTHER_CONSUMER_WENT_ON') return moved;
+  if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
   const workspace = await openWorkspace(client, deps, changes, isMatching);
   if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
-  const result = decideBatch(workspace, { changes, spokes: deps.spokes, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
+  const result = decideBatch(workspace, { changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
   const { inserted, updated } = workspace.writes();
   const keyChanges = workspace.keyChanges();
   await saveLinks(client, inserted, updated, now);
@@ -88,10 +103,10 @@ async function commitBatch(client: PoolClient, deps: BatchDeps, batch: Batch, ch
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
-async function openWorkspace(client: PoolClient, deps: BatchDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
-  const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.spokes, isMatching));
+async function openWorkspace(client: PoolClient, deps: CommitDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
+  const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.concernedBy, isMatching));
   if (!isMatching) return new Workspace(await lockLinks(client, records), []);
-  const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.spokes(change).flatMap((spoke) =>
+  const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.concernedBy(change).flatMap((spoke) =>
     matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
   await lockIdentities(client, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
   const found = await findByMatchKeys(client, keys);
@@ -111,8 +126,8 @@ function recordsOf(change: ContactChange, spokes: Spokes, isMatching: boolean): 
   return [...records, ...change.mergedIds.map(own), ...partners];
 }
 
-function hasNewRecords(workspace: Workspace, deps: BatchDeps, changes: BatchInput['changes']): boolean {
-  return changes.some(({ change }) => change.kind === 'image' && deps.spokes(change).some(({ integration }) => !workspace.find(change.tenantId, integration.integration, change.side, change.recordId)));
+function hasNewRecords(workspace: Workspace, deps: CommitDeps, changes: BatchInput['changes']): boolean {
+  return changes.some(({ change }) => change.kind === 'image' && deps.concernedBy(change).some(({ integration }) => !workspace.find(change.tenantId, integration.integration, change.side, change.recordId)));
 }
 
 function quarantined(deps: BatchDeps, batch: Batch, result: BatchResult): Quarantined[] {

@@ -4,10 +4,8 @@ import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
-import type { ContactChange } from '../../schemas/change.ts';
 import { LANES } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
-import type { Spoke } from './decide-batch.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { reconcileMetrics } from './metrics.ts';
 import { runSweep } from './sweep.ts';
@@ -21,10 +19,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   await book.refresh();
   const publisher = deps.kafka.publisher();
   const metrics = reconcileMetrics(deps.metrics);
-  const batchDeps = {
-    pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId,
-    spokes: (change: ContactChange): readonly Spoke[] => book.concernedBy(change),
-  };
+  const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
   const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
