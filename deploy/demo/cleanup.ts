@@ -19,10 +19,18 @@ export class Cleanup {
     return this.#abort.signal;
   }
 
-  /** Remembers how to undo `made`, and gives it back. */
-  add<T>(name: string, made: T, undo: (made: T) => Promise<void>): T {
-    this.#steps.push({ name, undo: () => undo(made) });
+  /** Remembers how to undo what is being made, already while it is; gives it when it is there. */
+  async add<T>(name: string, making: Promise<T> | T, undo: (made: T) => Promise<void>): Promise<T> {
+    const made = Promise.resolve(making);
+    this.#steps.push({ name, undo: () => made.then(undo, () => undefined) });
     return made;
+  }
+
+  /** Rejects at the first signal; everything else that goes on is left to end by what is undone beneath it. */
+  interrupted(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.signal.addEventListener('abort', () => reject(this.signal.reason as Error), { once: true });
+    });
   }
 
   /** Undoes everything, whatever fails on the way. May be called twice. */

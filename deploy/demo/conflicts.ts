@@ -18,9 +18,6 @@ import { POLL_EVERY_MS } from './sync.ts';
 
 export const CONFLICTS = { bevatel_later: 4, hubspot_later: 4, company: 4, same_moment: 6, email: 3 } as const;
 export const CONFLICT_CONTACTS = Object.values(CONFLICTS).reduce((sum, count) => sum + count, 0);
-/** How many of them wait for a person. */
-export const HELD_CONFLICTS = CONFLICTS.same_moment + CONFLICTS.email;
-
 /** Beyond the integration's tolerance of 2 s. */
 const CLEARLY_LATER_MS = 2_300;
 const AN_HOUR_MS = 3_600_000;

@@ -28,7 +28,7 @@ export async function countConflicts(pool: Pool): Promise<readonly ConflictCount
        where g->>'verdict' in ('conflict_resolved', 'conflict_held')
        order by d.link_id, g->>'group', g->'bevatel', g->'external', d.decided_at desc)
      select one->>'group' as group, coalesce(one->>'conflict', '') as type, one->>'verdict' as verdict, one->>'rule' as rule, count(*) as count, (array_agg(one))[1] as example
-     from told group by 1, 2, 3, 4 order by count(*) desc, 1, 4`);
+     from told group by 1, 2, 3, 4, one->>'writeTo' order by count(*) desc, 1, 4`);
   return rows.map(({ example, count, ...row }) => ({
     ...row, count: Number(count), writeTo: example.writeTo ?? null,
     example: [masked(example.bevatel), masked(example.external)],
