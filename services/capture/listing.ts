@@ -15,6 +15,7 @@ import { advanceListing, beginListing, finishListing, newListingId, readListing 
 import type { Listing } from '../../store/listings.ts';
 import { changeOfListingEnd, changeOfRecord } from './change-of-record.ts';
 import type { Observation } from './change-of-record.ts';
+import { withinDeadline } from './deadline.ts';
 import type { LiveIntegration } from './integration-set.ts';
 import { createPatience } from './patience.ts';
 import type { PublishChanges } from './publish-changes.ts';
@@ -93,8 +94,7 @@ interface Fetched {
 
 async function fetchPage({ integration, side, timeoutMs, clock, signal }: ListingOptions, lane: Lane, cursor: string | null): Promise<Fetched> {
   const observedFrom = clock();
-  const call = { lane, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
-  const page = await integration.connector(side).list({ cursor, fields: integration.fields[side] }, call);
+  const page = await withinDeadline(signal, timeoutMs, (until) => integration.connector(side).list({ cursor, fields: integration.fields[side] }, { lane, signal: until }));
   return { page, observedFrom, observedTo: clock() };
 }
 

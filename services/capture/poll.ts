@@ -15,6 +15,7 @@ import { SyncError } from '../../schemas/errors.ts';
 import { HINTS_TOPIC, hintKey, topicName } from '../../schemas/topics.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { moveWatermark, readWatermark } from '../../store/watermarks.ts';
+import { withinDeadline } from './deadline.ts';
 import type { LiveIntegration } from './integration-set.ts';
 import { createPatience } from './patience.ts';
 import type { Report } from './report.ts';
@@ -63,8 +64,8 @@ export async function pollOnce(options: PollOptions): Promise<void> {
   const lane: Lane = integration.pushes() ? 'repair' : 'live';
   let position: PollPosition | null = (await readWatermark(pool, key))?.position ?? null;
   for (let more = true; more && !signal.aborted;) {
-    const call = { lane, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
-    const page = await integration.connector('external').changedSince(position, call);
+    const from = position;
+    const page = await withinDeadline(signal, timeoutMs, (until) => integration.connector('external').changedSince(from, { lane, signal: until }));
     checkProgress(page, position);
     await publishHints(options, lane, page);
     const moved = await moveWatermark(pool, key, position, page.next, clock());

@@ -8,6 +8,7 @@ import type { ContactChange } from '../../schemas/change.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { changeOfResult } from './change-of-record.ts';
+import { withinDeadline } from './deadline.ts';
 import type { LiveIntegration } from './integration-set.ts';
 import type { CaptureMetrics } from './metrics.ts';
 
@@ -54,8 +55,7 @@ async function readOnce({ timeoutMs, metrics, clock, newId }: ReadRecordsOptions
   const connector = integration.connector(side);
   const ids = [...new Set([...request.ids, ...request.alongside])];
   const observedFrom = clock();
-  const call = { lane, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
-  const results = await readAll(connector, ids, integration.fields[side], call);
+  const results = await withinDeadline(signal, timeoutMs, (until) => readAll(connector, ids, integration.fields[side], { lane, signal: until }));
   const observedTo = clock();
   metrics.readSeconds.observe({ system: connector.system }, (observedTo - observedFrom) / 1_000);
   const told = new Set(results.map(({ id }) => id));
