@@ -2,6 +2,7 @@
  * Capture on a real stack, for tests: a HubSpot and a Bevatel sandbox, one integration, and everything that came onto
  * the topics. Parts that are opened here are closed by `close`.
  */
+import type { Pool } from 'pg';
 import { Registry } from 'prom-client';
 import { v7 as uuidV7 } from 'uuid';
 import { createSandboxDatabase } from '../../../connectors/bevatel/sandbox/database.ts';
@@ -92,6 +93,12 @@ async function collect(kafka: Kafka, codec: Codec<ContactChange>, prefix: string
   });
 }
 
+/** With its replication slots, whose readers have been stopped. */
+async function dropDatabase(pool: Pool, name: string): Promise<void> {
+  await pool.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = $1 and active_pid is null', [name]);
+  await pool.query(`drop database if exists "${name}" with (force)`);
+}
+
 export async function openRig(stack: RigStack, hubspotOptions: HubSpotSandboxOptions = {}): Promise<Rig> {
   const { topicPrefix } = stack;
   const logger = createLogger({ service: 'capture-test', level: 'silent' });
@@ -135,6 +142,7 @@ export async function openRig(stack: RigStack, hubspotOptions: HubSpotSandboxOpt
       await hubspot.stop();
       await bevatel.stop();
       await kafka.close();
+      await dropDatabase(pool, new URL(bevatelUrl).pathname.slice(1));
       await pool.end();
     },
   };
