@@ -1,5 +1,5 @@
 /**
- * Finds the link of a record that has none yet: by reference, by an absorbed id, by the match rules; else a new link
+ * Finds the link of a record that has none yet: by an absorbed id, by reference, by the match rules; else a new link
  * with one side, which is the reservation for its partner (design §5, Matching; I4).
  */
 import { chooseMatch } from '../../domain/match.ts';
@@ -21,31 +21,38 @@ export interface Matching {
 }
 
 export function matchRecord(workspace: Workspace, request: Matching): Entry {
-  return byReference(workspace, request) ?? byAbsorbedId(workspace, request) ?? byKeys(workspace, request);
+  return byAbsorbedId(workspace, request) ?? byReference(workspace, request) ?? byKeys(workspace, request);
 }
 
 /** The record names its partner: attach it, unless the partner is paired with another record already. */
 function byReference(workspace: Workspace, request: Matching): Entry | null {
   const { change, tenantId, integrationId } = request;
   const other = otherSide(change.side);
-  const partnerId = change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+  const partnerId = partnerOf(request);
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
   return idOn(partner.link, change.side) === null ? attach(workspace, partner, request) : reserve(workspace, request, hold('possible_duplicate', [partner.link], request.now));
 }
 
-/** The record is the survivor of a merge: the link of what it absorbed goes with it. */
+/**
+ * The record is the survivor of a merge: the link of what it absorbed goes with it. The survivor carries the reference
+ * of one of them, which is preferred; its image may come before the news of the merge.
+ */
 function byAbsorbedId(workspace: Workspace, request: Matching): Entry | null {
   const { change, tenantId, integrationId } = request;
-  for (const id of change.mergedIds) {
-    const entry = workspace.find(tenantId, integrationId, change.side, id);
-    if (!entry) continue;
-    const seen = entry.link.state.seen[change.side];
-    const state = seen ? { ...entry.link.state, seen: { ...entry.link.state.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : entry.link.state;
-    workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
-    return entry;
-  }
-  return null;
+  const absorbed = change.mergedIds.flatMap((id) => workspace.find(tenantId, integrationId, change.side, id) ?? []);
+  const partnerId = partnerOf(request);
+  const entry = absorbed.find(({ link }) => idOn(link, otherSide(change.side)) === partnerId) ?? absorbed[0];
+  if (!entry) return null;
+  const seen = entry.link.state.seen[change.side];
+  const state = seen ? { ...entry.link.state, seen: { ...entry.link.state.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : entry.link.state;
+  workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
+  return entry;
+}
+
+/** The partner that the record names. */
+function partnerOf({ change, integrationId }: Matching): string | undefined {
+  return change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
 }
 
 function byKeys(workspace: Workspace, request: Matching): Entry {
