@@ -9,7 +9,7 @@ const flow = await Flow.open(await isolatedStack('notifications'), {
   hubspot: { now: () => frozenAt ?? Date.now() },
   integration: { poll: { everyMs: 300 }, oscillation: { flips: 2, withinMs: 600_000 } },
 });
-const { hubspot, bevatel } = flow;
+const { hubspot } = flow;
 const APP = `app ${hubspot.appId}`;
 await flow.start();
 

@@ -11,6 +11,7 @@ import type { HubSpotSandbox, HubSpotSandboxOptions } from '../../connectors/hub
 import { startHubSpotSandbox } from '../../connectors/hubspot/sandbox/start.ts';
 import type { Held, Link } from '../../domain/link.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
+import type { KafkaRecord } from '../../runtime/kafka.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
@@ -219,6 +220,28 @@ export class Flow {
     return (await this.decisions(bevatelId)).flatMap(({ groups }) => groups.filter((one) => one.group === group));
   }
 
+  /** Everything that is on a topic now, in the order of each partition. */
+  async topic(name: string): Promise<KafkaRecord[]> {
+    const topic = `${this.stack.topicPrefix}${name}`;
+    const ranges = await this.deps.kafka.ranges([topic]);
+    const read = new Map<number, KafkaRecord[]>(ranges.map(({ partition }) => [partition, []]));
+    const reader = this.deps.kafka.createReader({
+      groupId: `${this.stack.topicPrefix}look-${crypto.randomUUID()}`, topics: [topic], sessionTimeoutMs: 10_000, maxWaitMs: 100,
+      onAssigned: (partitions) => {
+        for (const at of partitions) {
+          reader.seek(at, ranges.find(({ partition }) => partition === at.partition)?.low ?? 0n);
+          reader.resume(at);
+        }
+      },
+      onRecords: ({ partition }, records) => read.get(partition)?.push(...records),
+      onCrash: () => undefined,
+    });
+    await reader.start();
+    await until(`${name} is read`, () => ranges.every(({ partition, low, high }) => low === high || (read.get(partition)?.at(-1)?.offset ?? -1n) >= high - 1n));
+    await reader.close();
+    return [...read.values()].flat();
+  }
+
   /** The values that a property of a HubSpot contact ever had, with who wrote them, the oldest first. */
   historyOf(externalId: string, property: string): string[] {
     const entries = this.hubspot.control.contact(externalId)?.history[property] ?? [];
@@ -252,6 +275,12 @@ export class Flow {
       if (answer.status !== 412) throw new Error(`Bevatel answered ${answer.status}`);
     }
     throw new Error('the contact moved at every try');
+  }
+
+  async deleteContact(id: string): Promise<void> {
+    const known = await this.contact(id);
+    const answer = await this.#call('DELETE', `/v1/contacts/${id}`, undefined, { 'if-match': `"${known?.version}"` });
+    if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
   }
 
   /** HubSpot's record of a Bevatel contact, by the reference that the link stores. */
