@@ -4,12 +4,13 @@
  * Pure and total: the same state, context and time give the same result (I12), whatever event led here.
  */
 import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
-import { otherSide, SIDES } from '../schemas/value.ts';
-import type { Side } from '../schemas/value.ts';
+import { otherSide, sameValue, SIDES } from '../schemas/value.ts';
+import type { Image, Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import { isEmpty } from './compare.ts';
 import { decideGroup } from './decide-group.ts';
+import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { idOn, pick, UNKNOWN_TIME } from './link.ts';
 import type { Attempt, GroupState, Link, LinkHold, LinkState, Seen } from './link.ts';
@@ -47,12 +48,14 @@ function halted(link: Link): LinkDecision {
 }
 
 function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { hold: _hold, create: _create, ...state } = link.state;
+  const { hold: _hold, create: _create, referenceDue: _referenceDue, ...state } = link.state;
   const groups: Record<string, GroupState> = { ...state.groups };
   const verdicts: GroupVerdict[] = [];
+  const nothingIsUnderWay = state.attempts.length === 0 && state.readDue === undefined;
   for (const rule of context.mapping.lenses) {
     const name = rule.lens.name;
     const before = groups[name] ?? {};
+    if (nothingIsUnderWay && isAtRest(before, state.seen, rule)) continue;
     const decision = decideGroup({
       rule,
       state: before,
@@ -63,13 +66,26 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
     if (after !== before) groups[name] = after;
     if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
   }
-  const { referenceDue: _referenceDue, ...rest } = state;
   const referenceDue = missingReferences(link, context);
   return {
-    link: { ...link, state: { ...rest, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
+    link: { ...link, state: { ...state, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
     groups: verdicts,
     verdict: null,
   };
+}
+
+/** What `decideGroup` finds of most groups, found without looking further: both sides stand to the letter at the base. */
+function isAtRest(group: GroupState, { bevatel, external }: LinkState['seen'], { lens }: MappedLens): boolean {
+  if (!group.base || group.wanted || group.held || group.restore || group.skipped || !bevatel || !external) return false;
+  return isShown(group.base[0], bevatel.values, lens.fields.bevatel) && isShown(group.base[1], external.values, lens.fields.external);
+}
+
+function isShown(values: Values, image: Image, fields: readonly string[]): boolean {
+  for (let index = 0; index < fields.length; index += 1) {
+    const value = image[fields[index] as string];
+    if (value === undefined || !sameValue(values[index], value)) return false;
+  }
+  return values.length === fields.length;
 }
 
 function sideValues(state: LinkState, rule: MappedLens): Pick<Parameters<typeof decideGroup>[0], 'bevatel' | 'external' | 'bevatelTime' | 'externalTime'> {

@@ -15,16 +15,23 @@ export const CLOSING_MARGIN_MS = 1_000;
 
 export function dueOf(link: Link, now: number): Due | null {
   const { state } = link;
-  const outstanding = state.attempts.filter((attempt) => attempt.status === 'outstanding');
   const notBefore = state.retry?.at ?? 0;
-  if (outstanding.length > 0) return { at: Math.max(notBefore, ...outstanding.map((attempt) => attempt.deadline + CLOSING_MARGIN_MS)), kind: 'write' };
-  const reads = SIDES.flatMap((side) => state.readDue?.[side]?.at ?? []);
+  if (state.attempts.length > 0) {
+    const outstanding = state.attempts.filter((attempt) => attempt.status === 'outstanding');
+    if (outstanding.length > 0) return { at: Math.max(notBefore, ...outstanding.map((attempt) => attempt.deadline + CLOSING_MARGIN_MS)), kind: 'write' };
+  }
+  const reads = state.readDue ? SIDES.flatMap((side) => state.readDue?.[side]?.at ?? []) : [];
   if (reads.length > 0) return { at: Math.max(Math.min(...reads), notBefore), kind: 'write' };
-  const isWanted = state.referenceDue !== undefined || Object.values(state.groups).some((group) => group.wanted !== undefined);
-  if (isWanted) return { at: Math.max(now, notBefore), kind: 'write' };
+  if (state.referenceDue !== undefined || isAnythingWanted(state)) return { at: Math.max(now, notBefore), kind: 'write' };
   if (state.create) return { at: Math.max(now, notBefore), kind: 'create' };
+  if (state.attempts.length === 0) return null;
   const looks = state.attempts.flatMap((attempt) => lookAgainAt(attempt, state) ?? []);
   return looks.length > 0 ? { at: Math.max(Math.min(...looks), notBefore), kind: 'write' } : null;
+}
+
+function isAnythingWanted({ groups }: LinkState): boolean {
+  for (const name in groups) if (groups[name]?.wanted !== undefined) return true;
+  return false;
 }
 
 /**
@@ -38,6 +45,8 @@ export function lookAgainAt(attempt: Attempt, state: LinkState): number | null {
 }
 
 /** How many conflicts and holds of the link wait for an operator. */
-export function heldCount(link: Link): number {
-  return (link.state.hold ? 1 : 0) + Object.values(link.state.groups).filter((group) => group.held !== undefined).length;
+export function heldCount({ state }: Link): number {
+  let count = state.hold ? 1 : 0;
+  for (const name in state.groups) if (state.groups[name]?.held !== undefined) count += 1;
+  return count;
 }

@@ -118,10 +118,11 @@ const INSERT = `
   select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
   from ${UNNEST}`;
 
+/** A link that is due already stays so since then: the one that waits longest goes first, and no index changes. */
 const UPDATE = `
   update links l set
     bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state,
-    due_at = n.due_at, due_kind = n.due_kind, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
+    due_at = case when n.due_at <= $15 and l.due_at <= $15 and l.due_kind = n.due_kind then l.due_at else n.due_at end, due_kind = n.due_kind, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
     lease_id = case n.lease when 'keep' then l.lease_id else n.lease_id end,
     lease_until = case n.lease when 'keep' then l.lease_until else n.lease_until end,
     version = l.version + 1, updated_at = $15
