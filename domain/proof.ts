@@ -4,7 +4,7 @@
  * - An image whose value on the target side is the one that an attempt sent, in canonical form, proves that write:
  *   base := (source value sent, value seen), with the source's time and actor, also if the source has moved since
  *   (traces 1, 2, 3, 6). A stale image proves as well; an image of unproven order does not, its record is read again.
- * - A history proves by entry: one of ours proves even if its value is another form of what was sent (trace 11). Of
+ * - A history proves by entry made since the guard read: one of ours proves even if its value is another form of what was sent (trace 11). Of
  *   several own writes the last to land counts.
  * - On a strict side a conditional write makes exactly the revision after its condition: that image proves or refutes.
  * - A history entry after the guard read that is not ours and stands right below one of ours was overwritten in flight.
@@ -94,7 +94,7 @@ function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkCont
  */
 function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
-  const isProven = isAfterCondition(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
+  const isProven = mayShow(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
   if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
   let seen = state.seen[image.side];
@@ -109,8 +109,9 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
   return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null };
 }
 
-/** What a record showed at or before the condition of a write is not that write, whatever its value. */
-function isAfterCondition(attempt: Attempt, image: SideImage, context: LinkContext): boolean {
+/** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */
+function mayShow(attempt: Attempt, image: SideImage, context: LinkContext): boolean {
+  if (image.observedTo < attempt.sentAt - context.toleranceMs) return false;
   const order = compareRevisions(context.capabilities[image.side].revisions, attempt.condition, image.revision);
   return order === 'newer' || order === 'unknown';
 }
@@ -150,11 +151,13 @@ function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: 
   const entries = entriesSinceGuard(attempt.guard, lens, image);
   const others = state.attempts.flatMap((other) => (other !== attempt && other.side === attempt.side ? other.groups[name]?.sent ?? [] : []));
   const own = ownEntry(entries, written, others, lens, image.side);
-  const isTold = hasHistories(image, lens);
-  if (attempt.guard !== null && context.capabilities[image.side].history && !isTold) return { ...NO_EVIDENCE, name, lens, written };
+  const { history } = context.capabilities[image.side];
+  const isTold = history && hasHistories(image, lens);
+  if (attempt.guard !== null && history && !isTold) return { ...NO_EVIDENCE, name, lens, written };
   if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image)) return { ...NO_EVIDENCE, foreign: own.foreign, name, lens, written };
   const isForm = !own.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
-  const isShown = isForm || (entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent));
+  const isEntered = attempt.guard === null || !isTold || own.isInHistory || (lens.fields[image.side].length > 1 && entries.length > 0);
+  const isShown = isForm || (isEntered && entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent));
   return {
     ...own, name, lens, written,
     shown: isShown ? values : null,
