@@ -23,7 +23,7 @@ const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 const VERIFY_EVERY_MS = 200;
 /** Often enough to see lost webhooks repaired, seldom enough that the webhooks are what finds the rest. */
-export const POLL_EVERY_MS = 15_000;
+export const POLL_EVERY_MS = 20_000;
 
 export interface SyncOptions {
   readonly urls: StackUrls;

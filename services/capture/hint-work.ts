@@ -10,7 +10,7 @@ import type { ContactChange, ContactHint } from '../../schemas/change.ts';
 import type { SyncError } from '../../schemas/errors.ts';
 import { HINTS_TOPIC, hintKey, topicName } from '../../schemas/topics.ts';
 import type { Lane } from '../../schemas/value.ts';
-import { readHintFacts } from '../../store/hint-facts.ts';
+import { isCreatingExternal, readHintFacts } from '../../store/hint-facts.ts';
 import type { HintFacts } from '../../store/hint-facts.ts';
 import type { IntegrationKey } from '../../store/integrations.ts';
 import { insertDeadLetters } from '../../store/quarantine.ts';
@@ -71,6 +71,11 @@ export class HintWork {
     const partners = external.flatMap(({ field, value }) => (field === referenceProperty && value !== null ? [value] : []));
     const ids = [...new Set(external.map(({ recordId }) => recordId))];
     return (await this.#insist('facts', () => readHintFacts(this.#options.pool, integration, ids, [...new Set(partners)]))) ?? [];
+  }
+
+  /** Whether a record without a link may be the result of a creation of ours whose answer is not recorded yet. */
+  async isCreating(integration: LiveIntegration): Promise<boolean> {
+    return (await this.#insist('facts', () => isCreatingExternal(this.#options.pool, integration, this.#options.clock()))) ?? false;
   }
 
   read(request: ReadRequest): Promise<ReadRecords> {

@@ -37,6 +37,9 @@ export interface Hints {
 const PROGRESS_MS = 2;
 const AGAIN_AFTER_REGISTRY_MS = 500;
 
+/** Below the deadline of delivery's calls: an answer that takes longer is looked for by delivery itself. */
+const MAX_WAIT_MS = 10_000;
+
 export function createHints(options: HintsOptions): Hints {
   const { codec, integrations, work, metrics, signal, clock, coalesceMs = 5 } = options;
   const windows = new Map<number, HintWindow>();
@@ -48,7 +51,7 @@ export function createHints(options: HintsOptions): Hints {
     let reader = readers.get(key);
     if (!reader) {
       reader = new RecordReader({
-        work, coalesceMs, maxWaitMs: 1_000, maxConcurrent: 4, maxPending: 1_000, signal, clock, integration: () => integrations.get(hint) ?? null,
+        work, coalesceMs, maxWaitMs: MAX_WAIT_MS, maxConcurrent: 4, maxPending: 1_000, signal, clock, integration: () => integrations.get(hint) ?? null,
       });
       readers.set(key, reader);
     }

@@ -216,6 +216,11 @@ class FactsIndex {
   }
 }
 
+/** Nothing but notifications that a record was created or changed: what a creation of ours causes. */
+function isPlainNews({ hints }: Entry): boolean {
+  return hints.every(({ hint }) => hint.side === 'external' && (hint.origin === 'webhook' || hint.origin === 'poll') && (hint.event === 'created' || hint.event === 'changed'));
+}
+
 /** One hint that needs a read makes the record read; one that must wait makes it wait. */
 function verdictOnRecord(verdicts: readonly HintVerdict[]): HintVerdict {
   return verdicts.find((verdict) => verdict === 'read') ?? verdicts.find((verdict) => verdict === 'wait') ?? verdicts[0] ?? 'read';

@@ -30,6 +30,9 @@ import { foldRead } from './fold-read.ts';
 import { decisionOnRead, recordResults } from './record.ts';
 import type { Result } from './record.ts';
 
+/** While the first listings run, more is on the way: what is found first waits for it, so that batches fill. */
+const WHILE_LISTING = { orAfterMs: 10_000 };
+
 type Doing = Extract<Work, { kind: 'write' | 'create' }>;
 
 interface Item {
@@ -69,7 +72,7 @@ function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; sto
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
   return inTransaction(deps.pool, async (client) => {
     const now = deps.clock();
-    const due = await lockDue(client, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: deps.backfill });
+    const due = await lockDue(client, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
     const planned = due.map((stored) => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
