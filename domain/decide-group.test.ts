@@ -269,8 +269,9 @@ describe('decideGroup: an operator\'s word', () => {
     expect(decide({}, 'o', 'o', { state }).state.resolution).toBeUndefined();
   });
 
-  it('puts back what is to be restored, whatever the values say', () => {
-    const restore = { side: 'external', values: ['h'] } as const;
+  it('I2: puts back what an operator chose, over the pair that was shown and no other', () => {
+    const restore = { side: 'external', values: ['h'], over: { bevatel: ['b'], external: ['b'] } } as const;
+    expect(told(decide({}, 'b', 'later', { state: { base: [['b'], ['b']], restore } }))).toBe('propagate (one_side_changed) → bevatel:=later');
     expect(told(decide({}, 'b', 'b', { state: { base: [['b'], ['b']], restore } }))).toBe('propagate (restore) → external:=h');
   });
 });

@@ -80,7 +80,11 @@ function isSettled(state: GroupState, bevatel: Values, external: Values): boolea
 
 function decidePair(pair: Pair): GroupDecision {
   const { state, lens } = pair;
-  if (state.restore) return { state: { ...cleared(state), restore: state.restore, wanted: state.restore }, verdict: verdictOf(pair, 'propagate', 'restore', { write: state.restore }) };
+  const { restore } = state;
+  if (restore && identical(restore.over.bevatel, pair.values.bevatel) && identical(restore.over.external, pair.values.external)) {
+    const wanted: Wanted = { side: restore.side, values: restore.values };
+    return { state: { ...cleared(state), restore, wanted }, verdict: verdictOf(pair, 'propagate', 'restore', { write: wanted }) };
+  }
   const sticky = state.held && STICKY.has(state.held.type) ? stillHeld(pair, state.held) : null;
   if (sticky) return sticky;
   const constantSide = oneSided(lens);

@@ -66,13 +66,18 @@ export interface Resolution {
   readonly by: string;
 }
 
+/** A value that an operator puts back over the pair as it was shown; void as soon as either side moved (I2). */
+export interface Restore extends Wanted {
+  readonly over: Readonly<Record<Side, Values>>;
+}
+
 export interface GroupState {
   readonly base?: Base;
   readonly wanted?: Wanted;
   readonly held?: Held;
   readonly resolution?: Resolution;
   /** A value to be put back on a side (an operator chose what was overwritten in flight); leaves the base alone. */
-  readonly restore?: Wanted;
+  readonly restore?: Restore;
   /** Recent propagations `[at, fingerprint]`, for the oscillation breaker (I3). */
   readonly trail?: readonly (readonly [number, string])[];
   /** Why the sides may differ without anything wanted or held: the rule of the last `skipped`. */

@@ -11,7 +11,7 @@ import type { MappedLens } from './lenses/mapping.ts';
 import { translate } from './lens.ts';
 import type { Values } from './lens.ts';
 import { idOn, withId } from './link.ts';
-import type { GroupState, Held, Link, LinkState } from './link.ts';
+import type { GroupState, Held, Link, LinkState, Restore } from './link.ts';
 
 export type Pair = Readonly<Record<Side, Values>>;
 
@@ -49,7 +49,7 @@ type Change = Pick<GroupState, 'resolution' | 'restore'> | { readonly reason: st
 /** Bevatel's value stands already; the external system's was overwritten and is put back, then propagates by itself. */
 function overwritten(held: Held, order: ResolveOrder): Change {
   if (order.winner === 'bevatel') return {};
-  return held.overwritten ? { restore: { side: 'external', values: held.overwritten } } : { reason: 'nothing_to_restore' };
+  return held.overwritten ? { restore: restoring('external', held.overwritten, held) } : { reason: 'nothing_to_restore' };
 }
 
 /**
@@ -81,9 +81,13 @@ function sourceWithout(rule: MappedLens, { base }: GroupState, held: Held): Side
 }
 
 function putBack(rule: MappedLens, { base }: GroupState, held: Held, winner: Side, loser: Side): Change {
-  if (base) return { restore: { side: loser, values: base[loser === 'bevatel' ? 0 : 1] } };
+  if (base) return { restore: restoring(loser, base[loser === 'bevatel' ? 0 : 1], held) };
   const translated = translate(rule.lens, winner, held[winner], held[loser]);
-  return translated.ok ? { restore: { side: loser, values: translated.values } } : { reason: `untranslatable:${translated.reason}` };
+  return translated.ok ? { restore: restoring(loser, translated.values, held) } : { reason: `untranslatable:${translated.reason}` };
+}
+
+function restoring(side: Side, values: Values, { bevatel, external }: Held): Restore {
+  return { side, values, over: { bevatel, external } };
 }
 
 /** Drops a hold on the whole link, so that it is decided, or its creation tried, anew. */

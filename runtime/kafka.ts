@@ -9,13 +9,14 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
+import { KafkaJSProtocolError, Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
 import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
 import { SyncError } from '../schemas/errors.ts';
 import { topicName } from '../schemas/topics.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { Logger } from './logger.ts';
 import { createPublisher } from './publisher.ts';
+import { sleep } from './sleep.ts';
 import type { Message, Publisher, PublisherOptions } from './publisher.ts';
 
 export interface TopicPartition {
@@ -218,7 +219,7 @@ async function ensureTopics(admin: Admin, prefix: string, topics: readonly Topic
   const existing = new Set(await admin.listTopics());
   const missing = topics.map((topic) => ({ ...topic, name: topicName(prefix, topic.name) })).filter((topic) => !existing.has(topic.name));
   if (missing.length === 0) return;
-  await admin.createTopics({
+  await patiently(() => admin.createTopics({
     waitForLeaders: true,
     topics: missing.map((topic) => ({
       topic: topic.name, numPartitions: topic.partitions,
@@ -228,7 +229,23 @@ async function ensureTopics(admin: Admin, prefix: string, topics: readonly Topic
         { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
       ],
     })),
-  });
+  }));
+}
+
+const LEADER_TRIES = 5;
+
+/** A topic may be made and its leaders not yet known to the broker that is asked; asking again makes nothing twice. */
+async function patiently(create: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await create();
+      return;
+    } catch (error) {
+      const isEarly = error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
+      if (!isEarly || tries === LEADER_TRIES) throw error;
+      await sleep(200 * tries);
+    }
+  }
 }
 
 async function rangesOf(admin: Admin, topics: readonly string[]): Promise<readonly PartitionRange[]> {
