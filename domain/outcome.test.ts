@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { SyncError } from '../schemas/errors.ts';
 import type { RecordImage } from '../schemas/record.ts';
-import { applyGone, createNotFound } from './outcome.ts';
+import { applyGone, createFound, createNotFound } from './outcome.ts';
 import { EMPTY_STATE } from './link.ts';
 import { HISTORY, NONE, STRICT } from './testing/context.ts';
 import { entry, NEW_LINK, START, Story } from './testing/story.ts';
@@ -254,6 +254,25 @@ describe('creating the partner', () => {
     expect(story.group().base).toEqual([['b'], ['b']]);
     expect(story.link.state.create).toBeUndefined();
     expect(story.link.state.referenceDue).toEqual(['bevatel']);
+  });
+
+  it('I2: found after its answer was lost, what was edited there since is a change, not the form in which the system keeps ours', () => {
+    const story = oneSided();
+    const write = story.sends('external');
+    story.pass(30_000);
+    story.link = createFound(story.link, 'external', write.id, story.record('external', 'edited', { revision: '4', reference: 'B1' }), story.context, story.now);
+    expect(story.link.externalId).toBe('external-new');
+    expect(story.group().base).toEqual([['b'], ['b']]);
+    story.reads('external', 'edited', { revision: '5', reference: 'B1' });
+    expect(story.wanted()).toBe('bevatel:edited');
+  });
+
+  it('found after its answer was lost, it is settled with the form that is shown', () => {
+    const story = oneSided();
+    const write = story.sends('external');
+    story.link = createFound(story.link, 'external', write.id, story.record('external', ' b ', { revision: '4', reference: 'B1' }), story.context, story.now);
+    expect(story.group().base).toEqual([['b'], [' b ']]);
+    expect(story.link.state.attempts).toEqual([]);
   });
 
   it('exists: adopted, and read before anything is decided (I4)', () => {

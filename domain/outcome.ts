@@ -7,13 +7,14 @@
 import type { ConflictType } from '../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../schemas/record.ts';
 import type { Image, Side } from '../schemas/value.ts';
-import { identical } from './compare.ts';
+import { identical, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import { NO_OWN_TIMES } from './context.ts';
 import { foldImage, timesOf } from './fold.ts';
 import type { SideImage } from './fold.ts';
+import type { Lens, Values } from './lens.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
-import type { Attempt, GroupState, Held, Link, LinkState, Seen } from './link.ts';
+import type { Attempt, AttemptGroup, GroupState, Held, Link, LinkState, Seen } from './link.ts';
 import { editedSince, landed, overwrittenInFlight, sourceTimes } from './proof.ts';
 import { storable } from './storable.ts';
 import { compareRevisions } from './revision.ts';
@@ -126,13 +127,13 @@ function onlyBefore(seen: Image, attempt: Attempt, answer: Image, side: Side, co
 }
 
 /** base := (source value sent, value stored); where that is what is seen, its fields carry the time and actor of their source, else it was edited since. */
-function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordImage, context: LinkContext): Link {
+function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordImage, context: LinkContext, isAnswer = true): Link {
   const groups: Record<string, GroupState> = { ...link.state.groups };
   let seen = link.state.seen[side];
   for (const [name, written] of Object.entries(attempt.groups)) {
     const lens = context.mapping.byName.get(name)?.lens;
     if (!lens) continue;
-    const stored = pick(record.values, lens.fields[side]) ?? written.sent;
+    const stored = storedBy(written, pick(record.values, lens.fields[side]), lens, side, isAnswer);
     const { wanted: _wanted, ...group } = landed(groups[name] ?? {}, side, written, stored);
     groups[name] = group;
     if (!seen) continue;
@@ -141,6 +142,11 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
   }
   const { create: _create, ...state } = link.state;
   return withoutAttempt({ ...link, state: { ...state, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
+}
+
+/** An answer shows what the system made of what was sent; in a read, what is no form of it was edited since. */
+function storedBy(written: AttemptGroup, shown: Values | null, lens: Lens, side: Side, isAnswer: boolean): Values {
+  return shown && (isAnswer || sameOn(lens, side, shown, written.sent)) ? shown : written.sent;
 }
 
 /** The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write. */
@@ -225,6 +231,15 @@ function failed(link: Link, attempt: Attempt | undefined, retryAfterMs: number, 
   const backoff = Math.min(BACKOFF_LIMIT_MS, BACKOFF_BASE_MS * 2 ** Math.min(count - 1, 20));
   const pause = Math.max(retryAfterMs, backoff * (0.5 + facts.jitter / 2));
   return withState(withoutAttempt(link, attempt), { retry: { at: facts.now + Math.round(pause), count } });
+}
+
+/** The deadline of a create passed and its record is there: the create landed. The record may have been edited since, which is an ordinary change (I2). */
+export function createFound(link: Link, side: Side, attemptId: string, record: RecordImage, context: LinkContext, now: number): Link {
+  if (link.erased) return link;
+  const attempt = link.state.attempts.find((one) => one.id === attemptId);
+  const image = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? now, to: now, readById: false });
+  const folded = foldPlainly(withoutRetry(withId(link, side, record.id)), side, image, context, now);
+  return attempt ? landAttempt(folded, side, attempt, record, context, false) : folded;
 }
 
 /** The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency key). */

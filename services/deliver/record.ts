@@ -8,7 +8,7 @@ import type { PoolClient } from 'pg';
 import { decideLink } from '../../domain/decide-link.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
-import { applyOutcome, createNotFound } from '../../domain/outcome.ts';
+import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
 import type { OutcomeFacts } from '../../domain/outcome.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
@@ -92,7 +92,7 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
   const { attemptId, found, side } = result;
   if (isSyncError(found)) return applyOutcome(link, side, { attemptId: '', kind: 'failed', error: found }, known.context, facts);
   if (found === null) return createNotFound(link, attemptId);
-  return applyOutcome(link, side, { attemptId, kind: 'applied', record: found }, known.context, facts);
+  return createFound(link, side, attemptId, found, known.context, facts.now);
 }
 
 /** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
