@@ -9,7 +9,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { KafkaJSProtocolError, Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
+import { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
 import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
 import { SyncError } from '../schemas/errors.ts';
 import { topicName } from '../schemas/topics.ts';
@@ -111,9 +111,14 @@ function logCreator(logger: Logger): () => (entry: LogEntry) => void {
   };
 }
 
+/** The protocol's name of an error; the client's error classes cannot be imported by name in an ES module. */
+function typeOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : undefined;
+}
+
 function kafkaError(error: unknown, operation: string): SyncError {
   if (error instanceof SyncError) return error;
-  const type = typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : undefined;
+  const type = typeOf(error);
   if (type === 'MESSAGE_TOO_LARGE') return new SyncError('record_invalid', `${operation}: a record exceeds ${MAX_MESSAGE_BYTES} bytes`, { operation });
   const what = type ?? (error instanceof Error ? error.name : 'unknown error');
   return new SyncError('kafka_unavailable', `${operation}: ${what}`, { operation, cause: error });
@@ -241,7 +246,7 @@ async function patiently(create: () => Promise<unknown>): Promise<void> {
       await create();
       return;
     } catch (error) {
-      const isEarly = error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
+      const isEarly = typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
       if (!isEarly || tries === LEADER_TRIES) throw error;
       await sleep(200 * tries);
     }
