@@ -72,8 +72,8 @@ export function reportOf(result: Result): string {
     row('Initial sync', `${initial.pairs} pairs in ${rounded(initial.seconds)} s; ${calls.made} API calls, at least ${calls.least} (× ${(calls.made / calls.least).toFixed(2)})`),
     row('', calls.byEndpoint.map(([name, count]) => `${name} ${count}`).join(', ')),
     row('Burst', `${result.edits} edits on both sides`),
-    row('Lag', `announced edits: ${direct.length}, p50 ${percentile(direct, 0.5)} ms, p99 ${percentile(direct, 0.99)} ms`),
-    row('', `webhook lost, found by polling: ${lost.length}, p50 ${percentile(lost, 0.5)} ms, longest ${percentile(lost, 1)} ms`),
+    row('Lag', `${lagOf('announced edits', direct)}; ${lagOf('to HubSpot', announced(lags, 'hubspot'))}; ${lagOf('to Bevatel', announced(lags, 'bevatel'))}`),
+    row('', `${lagOf('webhook lost, found by polling', lost)}, longest ${percentile(lost, 1)} ms`),
     row('Pairs', `${certificate.pairs}: ${equalPairs(certificate)} equal, ${certificate.held} held for a person, ${certificate.skipped} with a value that a rule leaves where it is`),
     row('Conflicts', `${sum(conflicts.map(({ count }) => count))}: ${sum(conflicts.map(({ count }) => count)) - sum(held.map(({ count }) => count))} decided, ${sum(held.map(({ count }) => count))} held`),
     ...conflicts.map((conflict) => row('', conflictLine(conflict))),
@@ -101,8 +101,12 @@ function duplicatesOf({ comparison, contacts }: Result): number {
   return Math.max(beyond, comparison.twice);
 }
 
-function announced(lags: readonly Seen[]): readonly number[] {
-  return lags.filter(({ isAnnounced }) => isAnnounced).map(({ lagMs }) => lagMs);
+function announced(lags: readonly Seen[], on?: Seen['side']): readonly number[] {
+  return lags.filter(({ isAnnounced, side }) => isAnnounced && (on === undefined || side === on)).map(({ lagMs }) => lagMs);
+}
+
+function lagOf(what: string, lags: readonly number[]): string {
+  return `${what} ${lags.length}, p50 ${percentile(lags, 0.5)} ms, p99 ${percentile(lags, 0.99)} ms`;
 }
 
 function reasons({ byReason }: Certificate): string {

@@ -22,8 +22,8 @@ const COMMAND = join(ROOT, 'bin', 'bevatel-sync.js');
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 const VERIFY_EVERY_MS = 200;
-/** Often enough to see lost webhooks repaired, seldom enough that the webhooks are what finds the rest. */
-export const POLL_EVERY_MS = 20_000;
+/** The integration file's default. Webhooks find what happens; a poll finds those that were lost. */
+export const POLL_EVERY_MS = 30_000;
 
 export interface SyncOptions {
   readonly urls: StackUrls;
