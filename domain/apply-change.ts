@@ -55,7 +55,7 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
  */
 function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, isUntold: boolean, now: number): LinkState {
   if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
-  if (outcome === 'folded' && !state.readDue && !state.gone) return state;
+  if (outcome === 'folded' && !isUntold && !state.readDue && !state.gone) return state;
   const { readDue: before, gone, ...rest } = state;
   const readDue = { ...before };
   const due = readDue[image.side];
