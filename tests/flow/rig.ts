@@ -159,6 +159,12 @@ export class Flow {
     return rows[0]?.matched === true;
   }
 
+  /** What the operator is told of the integration. */
+  async lastError(): Promise<{ readonly code: string } | null> {
+    const { rows } = await this.deps.pool.query<{ last_error: { code: string } | null }>('select last_error from integrations where integration_id = $1', [INTEGRATION]);
+    return rows[0]?.last_error ?? null;
+  }
+
   get #hubspots(): readonly HubSpotSandbox[] {
     return [this.hubspot, ...this.#others];
   }
