@@ -133,10 +133,14 @@ export class RecordReader {
     const rules = { fields: new Set(integration.fields.external), referenceField: integration.stored.config.connection.referenceProperty };
     const mapped = entries.flatMap(({ hints }) => hints.map(({ hint }) => hint)).filter((hint) => verdictOnHint(hint, undefined, rules) !== 'not_mapped');
     const facts = new FactsIndex(mapped.length > 0 ? await work.factsOf(integration, mapped) : []);
+    let creating: Promise<boolean> | undefined;
+    /** Asked at most once, and only when a record has no link. */
+    const isCreating = (): Promise<boolean> => (creating ??= work.isCreating(integration));
     const toRead: Entry[] = [];
     for (const entry of entries) {
       const link = facts.linkOf(entry, rules.referenceField);
-      const verdict = verdictOnRecord(entry.hints.map(({ hint }) => verdictOnHint(hint, link, rules)));
+      const told = verdictOnRecord(entry.hints.map(({ hint }) => verdictOnHint(hint, link, rules)));
+      const verdict = told === 'read' && !link && isPlainNews(entry) && (await isCreating()) ? 'wait' : told;
       const isLate = clock() - entry.firstAt >= maxWaitMs;
       if (verdict === 'read' || (verdict === 'wait' && isLate)) toRead.push(entry);
       else if (verdict === 'wait') this.#putBack(entry);
