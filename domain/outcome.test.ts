@@ -134,6 +134,24 @@ describe('applied, with the histories read back (I2)', () => {
   });
 });
 
+describe('never answered, on a strict side', () => {
+  it('is refuted by the one revision that it could have made, so that later ones are not waited for in vain', () => {
+    const story = new Story({ fields: TWO_FIELDS }).agreed();
+    story.shows('bevatel', { company_name: 'b', email: null }, { revision: '11' });
+    const write = story.sends('external');
+    story.shows('external', { company: 'o', email: 'new@b.de' }, { revision: '11' });
+    expect(story.link.state.attempts).toEqual([]);
+    story.loses(write).reads('external', { company: 'o', email: 'newer@b.de' }, { revision: '13' });
+    expect(story.wanted()).toBe('external:b');
+  });
+
+  it('is not refuted by another value there, which may be the form that the system gave ours', () => {
+    const { story, write } = writing();
+    story.shows('external', 'B', { revision: '11' });
+    expect(story.link.state.attempts).toEqual([write]);
+  });
+});
+
 describe('moved', () => {
   it('wrote nothing; the record that the system shows is folded and decided anew', () => {
     const { story, write } = writing(STRICT, { policy: 'external_wins' });

@@ -198,11 +198,11 @@ function appliedAt(lens: Lens, image: SideImage): number | null {
 
 /**
  * Closes or forgets what the image did not prove. An outstanding attempt waits for its own answer until its deadline;
- * a conditional one is forgotten when its side has passed the condition without it.
+ * a conditional one is forgotten when its side has passed the condition without it, also before its deadline.
  */
 function unproven(state: LinkState, attempt: Attempt, image: SideImage, evidence: readonly Evidence[], context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const isClosing = attempt.status === 'outstanding' && image.readById && image.observedFrom > attempt.deadline;
-  if (attempt.status === 'outstanding' && !isClosing) return { state, attempt };
+  if (attempt.status === 'outstanding' && !isClosing) return { state, attempt: isRefuted(attempt, image, evidence) ? null : attempt };
   const untold = evidence.filter((one) => one.otherwise !== null);
   const open = untold.some((one) => one.otherwise === 'before') ? [] : untold;
   if (attempt.condition !== null) {
@@ -212,6 +212,12 @@ function unproven(state: LinkState, attempt: Attempt, image: SideImage, evidence
   if (now >= attempt.deadline + LATE_WRITE_MS) return { state, attempt: null };
   const isUnknown = isClosing && attempt.condition === null;
   return { state: isUnknown ? heldUnknown(state, open, context, now) : state, attempt: { ...attempt, status: 'unresolved' } };
+}
+
+/** The one revision that the write could have made still shows the value before it: somebody else made it, and it may not be shown a second time. */
+function isRefuted(attempt: Attempt, image: SideImage, evidence: readonly Evidence[]): boolean {
+  if (attempt.condition === null || image.revision === null || !isNextRevision(attempt.condition, image.revision)) return false;
+  return evidence.length === 0 || evidence.some((one) => one.otherwise === 'before');
 }
 
 /** The revision that would tell was skipped, and waited for long enough: what is shown now may stand on top of our write. */
