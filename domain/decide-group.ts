@@ -63,7 +63,7 @@ export function decideGroup(input: GroupInput, context: LinkContext, now: number
   if (input.isInFlight) return { state, verdict: { group: rule.lens.name, verdict: 'in_flight', rule: 'attempt_outstanding' } };
   const bevatel = input.bevatel ?? (rule.lens.fields.bevatel.length === 0 ? [] : null);
   const external = input.external ?? (rule.lens.fields.external.length === 0 ? [] : null);
-  if (!bevatel || !external) return quiet(state, rule.lens.name, 'unchanged', 'unknown_value');
+  if (!bevatel || !external) return quiet(state.wanted ? cleared(state) : state, rule.lens.name, 'unchanged', 'unknown_value');
   if (isSettled(state, bevatel, external)) return { state, verdict: { group: rule.lens.name, verdict: 'unchanged', rule: 'equal_base' } };
   return decidePair({
     rule, lens: rule.lens, state, context, now,

@@ -110,7 +110,8 @@ describe('a side with histories (I2)', () => {
     story.reads('external', 'o', { revision: '13', history: [entry('o', START + 9_000, 'sara'), entry('o', START)] });
     story.shows('external', 'a', { revision: '14' });
     expect(story.link.state.readDue?.external).toMatchObject({ blocks: true });
-    expect(story.wanted()).toBeNull();
+    expect(story.verdicts.at(-1)).toMatchObject({ verdict: 'in_flight' });
+    expect(planWork(story.link, story.context, story.now, 'next')).toMatchObject({ kind: 'read', side: 'external' });
   });
 
   it('an earlier edit to the same value is not our write', () => {
