@@ -20,13 +20,27 @@ export interface Convergence extends Judgement {
 export async function untilConverged(flow: Flow, load: Load, people: number, patienceMs: number): Promise<Convergence> {
   const start = Date.now();
   for (let calm = 0; ;) {
-    const unrest = await unrestOf(flow);
-    const judgement = await judge(flow, load, people);
+    const unrest = await unrestOf(flow).catch(inWords);
+    const judgement = await judge(flow, load, people).catch((error: unknown) => ({ faults: inWords(error), pairs: 0, held: 0 }));
     calm = unrest.length + judgement.faults.length === 0 ? calm + 1 : 0;
     if (calm === LOOKS) return { ...judgement, tookMs: Date.now() - start };
     if (Date.now() - start > patienceMs) throw new Error(`no convergence:\n${[...unrest, ...judgement.faults].slice(0, 40).join('\n')}`);
     await sleep(LOOK_MS);
   }
+}
+
+/** A part that was restarted may refuse a first question. */
+function inWords(error: unknown): string[] {
+  return [error instanceof Error ? error.message : String(error)];
+}
+
+/**
+ * Whether Bevatel's changes are streamed. What happens before shows in the listing alone, with the revisions between
+ * skipped; a write of unknown outcome that they hide is held, after a long wait.
+ */
+export async function isFollowed({ bevatel }: Flow): Promise<boolean> {
+  const rows = await bevatel.control.sql('select from pg_replication_slots where database = current_database() and active');
+  return rows.length > 0;
 }
 
 /** What is still to be done, in words. */

@@ -8,7 +8,7 @@ import { changesTopic, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
 import { Flow, until } from '../flow/rig.ts';
 import { isolatedStack } from '../stack/fixture.ts';
-import { revisionsOverPolls, untilConverged } from './converge.ts';
+import { isFollowed, revisionsOverPolls, untilConverged } from './converge.ts';
 import { Load } from './load.ts';
 import { seedPeople } from './people.ts';
 import { roleProcesses } from './process.ts';
@@ -26,7 +26,7 @@ const PATIENCE_MS = 90_000;
 const seed = chaosSeed();
 const flow = await Flow.open(await isolatedStack('chaos_kill'));
 const processes = await roleProcesses(flow);
-const load = new Load({ flow, random: chancesOf(seed, 0), editsPerSecond: 15, contested: 0.1, creates: 0.03 });
+const load = new Load({ flow, name: 'kill', random: chancesOf(seed, 0), editsPerSecond: 15, contested: 0.1, creates: 0.03 });
 const people = await seedPeople(flow, { shared: 20, alone: 40 });
 
 /** What grows while the role works. */
@@ -59,6 +59,7 @@ describe('kill -9 under load', () => {
     flow.hubspot.control.addFault({ endpoint: 'contacts.batchUpsert', fault: { kind: 'delay_after', delayMs: 80 }, probability: 0.5 });
     await flow.apply();
     await Promise.all(Object.values(processes).map((role) => role.start()));
+    await until('Bevatel is followed', () => isFollowed(flow));
     load.start();
     const start = Date.now();
     const kills = await Promise.all(Object.values(processes).map((role, index) => torment(role, chancesOf(seed, index + 1), start + TORMENT_MS)));

@@ -27,6 +27,8 @@ export interface Edit {
 
 export interface LoadOptions {
   readonly flow: Flow;
+  /** Begins every value, so that no two loads of a flow write the same. */
+  readonly name: string;
   /** 0 ≤ random < 1, seeded. */
   readonly random: () => number;
   readonly editsPerSecond: number;
@@ -102,8 +104,8 @@ export class Load {
   }
 
   async #create(side: Side, number: number): Promise<void> {
-    const { flow } = this.#options;
-    const [first, email] = [`new ${number}`, `new-${number}@acme.test`];
+    const { flow, name } = this.#options;
+    const [first, email] = [`${name} ${number}`, `${name}-${number}@acme.test`];
     this.#created += 1;
     if (side === 'external') flow.hubspot.control.create({ firstname: first, email });
     else {
@@ -117,7 +119,7 @@ export class Load {
     const key = `${side} ${id}`;
     if (id === undefined || this.#busy.has(key)) return;
     this.#busy.add(key);
-    const value = `${side} ${number}`;
+    const value = `${this.#options.name} ${side} ${number}`;
     try {
       const [from, to] = await this.#write(side, id, field, value);
       this.#journal.set(key, [...this.#journal.get(key) ?? [], { field: field.bevatel, value, from, to }]);

@@ -34,10 +34,6 @@ export class RoleProcess {
     this.#env = env;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
   /** The last lines that it said. */
   get log(): string {
     return this.#log.join('\n');
@@ -46,9 +42,10 @@ export class RoleProcess {
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', COMMAND, 'run', this.name], {
-      cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
     });
     this.#child = child;
+    process.once('exit', () => child.kill('SIGKILL'));
     const { promise: ready, resolve } = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -72,8 +69,15 @@ export class RoleProcess {
     return { code: child.exitCode, signal: child.signalCode };
   }
 
-  hasEnded(): boolean {
-    return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  /** Whether anything runs that this process started; it leads a process group of its own. */
+  hasLeftProcesses(): boolean {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return false;
+    try {
+      return process.kill(-pid, 0);
+    } catch {
+      return false;
+    }
   }
 }
 

@@ -1,0 +1,117 @@
+/**
+ * What the service stands on goes away under load and comes back: PostgreSQL, the broker, the schema registry, Redis.
+ * One flow in this process goes through all of it, on a stack of its own; each outage is judged like the kills are.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { startEmbeddedStack } from '../../deploy/local/embedded-stack.ts';
+import { createCodecs, readSchema } from '../../runtime/codec.ts';
+import type { ContactChange } from '../../schemas/change.ts';
+import { changeKey, changesTopic, topicName } from '../../schemas/topics.ts';
+import { Flow, TENANT, until } from '../flow/rig.ts';
+import { untilConverged } from './converge.ts';
+import { Load } from './load.ts';
+import { seedPeople } from './people.ts';
+import { chancesOf, chaosSeed } from './seed.ts';
+
+const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 180_000;
+
+const seed = chaosSeed();
+const folder = await mkdtemp(join(tmpdir(), 'chaos-outage-'));
+const stack = await startEmbeddedStack({ dataDir: join(folder, 'stack'), ephemeral: true });
+afterAll(async () => {
+  await stack.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+const flow = await Flow.open({ ...stack.urls, topicPrefix: 'chaos-outage.' }, { deliver: { callMs: 3_000, leaseMs: 8_000 } });
+let people = await seedPeople(flow, { shared: 10, alone: 10 });
+let loads = 0;
+
+/** Load before, during and after the outage; then everything agrees, and nobody was made twice. */
+async function under(name: string, outage: (more: (edits: number) => Promise<void>) => Promise<void>): Promise<void> {
+  loads += 1;
+  const load = new Load({ flow, name, random: chancesOf(seed, loads), editsPerSecond: 20, contested: 0.1, creates: 0.05 });
+  const more = (edits: number): Promise<void> => {
+    const before = load.edits;
+    return until(`${edits} more edits`, () => load.edits >= before + edits, PATIENCE_MS);
+  };
+  load.start();
+  await more(20);
+  await outage(more);
+  await more(20);
+  await load.stop();
+  const { tookMs, pairs, held } = await untilConverged(flow, load, people, PATIENCE_MS);
+  people += load.created;
+  console.log(`chaos: ${JSON.stringify({ outage: name, edits: load.edits, created: load.created, pairs, held, convergedMs: tookMs })}`);
+  const { rows } = await flow.deps.pool.query('select code, stage from dead_letters');
+  expect(rows).toEqual([]);
+}
+
+const LIVE = topicName(flow.stack.topicPrefix, changesTopic('live'));
+
+/**
+ * Bevatel has gone on to a newer schema. Gives how it publishes one change with it to partition 0, an image that is
+ * known already; that resolves with the end of the log after it.
+ */
+async function publisherOfAnotherSchema(): Promise<() => Promise<bigint>> {
+  const schema = readSchema('contact-change') as { readonly fields: readonly object[] };
+  const newer = { ...schema, fields: [...schema.fields, { name: 'newer', type: ['null', 'string'], default: null }] } as unknown as ReturnType<typeof readSchema>;
+  const codecs = createCodecs({ registryUrl: stack.urls.schemaRegistryUrl, topicPrefix: flow.stack.topicPrefix, schemas: { 'contact-change': newer } });
+  await codecs.prepare();
+  const link = (await flow.links())[0];
+  const seen = link?.state.seen.bevatel;
+  if (!link?.bevatelId || !seen) throw new Error('no link to publish about');
+  const change: ContactChange = {
+    changeId: randomUUID(), tenantId: TENANT, side: 'bevatel', integrationId: null, recordId: link.bevatelId, kind: 'image', revision: seen.revision, image: seen.values,
+    fieldTimes: {}, histories: {}, modifiedAt: null, observedFrom: Date.now(), observedTo: Date.now(), readById: false, capture: 'publish', references: {}, mergedIds: [], mergedInto: null,
+  };
+  const value = codecs.changes.encode(change);
+  return async () => {
+    const publisher = flow.deps.kafka.publisher();
+    await publisher.publish([{ topic: LIVE, key: changeKey(change), value, partition: 0 }]);
+    await publisher.close();
+    return (await flow.deps.kafka.ranges([LIVE])).find(({ partition }) => partition === 0)?.high ?? 0n;
+  };
+}
+
+async function position(): Promise<bigint> {
+  const { rows } = await flow.deps.pool.query<{ next_offset: string }>('select next_offset from positions where topic = $1 and partition = 0', [LIVE]);
+  return BigInt(rows[0]?.next_offset ?? 0);
+}
+
+describe('an outage under load', () => {
+  it('the flow begins', async () => {
+    await flow.start();
+  }, TIMEOUT_MS);
+
+  it.each(['SIGINT', 'SIGKILL'] as const)('I1, I2, I7: PostgreSQL ends by %s and starts again', (signal) => under(`postgres-${signal}`, async (more) => {
+    await stack.stopPart('postgres', signal);
+    await more(5);
+    await stack.startPart('postgres');
+  }), TIMEOUT_MS);
+
+  it('I1, I2, I7: the broker is killed and starts again', () => under('broker', async (more) => {
+    await stack.stopPart('kafka', 'SIGKILL');
+    await more(20);
+    await stack.startPart('kafka');
+  }), TIMEOUT_MS);
+
+  it('I8: while the registry is gone, a schema that nobody here knows yet pauses its partition, and is not taken for poison', () => under('registry', async (more) => {
+    const publish = await publisherOfAnotherSchema();
+    await stack.stopPart('registry', 'SIGKILL');
+    const end = await publish();
+    await more(40);
+    expect(await position()).toBeLessThan(end);
+    await stack.startPart('registry');
+    await until('the partition goes on', async () => (await position()) >= end, PATIENCE_MS);
+  }), TIMEOUT_MS);
+
+  it('I10: Redis is gone, and work goes on at the local rate', () => under('redis', async (more) => {
+    await stack.stopPart('redis', 'SIGKILL');
+    await more(60);
+  }).finally(() => stack.startPart('redis')), TIMEOUT_MS);
+});
