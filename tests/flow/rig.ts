@@ -122,10 +122,10 @@ export class Flow {
   }
 
   /** Another HubSpot of the same tenant (hub and spoke); call it before `start`. */
-  async addHubSpot(integrationId: string, options: HubSpotSandboxOptions & { readonly portalId: number; readonly appId: number }): Promise<HubSpotSandbox> {
+  async addHubSpot(integrationId: string, options: HubSpotSandboxOptions & { readonly portalId: number; readonly appId: number }, changed: Record<string, unknown> = {}): Promise<HubSpotSandbox> {
     const other = await startHubSpotSandbox({ token: SECRETS.HUBSPOT_TOKEN, clientSecret: SECRETS.HUBSPOT_SECRET, uniqueProperties: ['bevatel_contact_id'], ...options });
     this.#others.push(other);
-    await upsertIntegration(this.deps.pool, integrationFile(other, this.bevatel, { integration: integrationId }), this.deps.clock());
+    await upsertIntegration(this.deps.pool, integrationFile(other, this.bevatel, { ...changed, integration: integrationId }), this.deps.clock());
     return other;
   }
 
@@ -226,26 +226,8 @@ export class Flow {
     return (await this.decisions(bevatelId)).flatMap(({ groups }) => groups.filter((one) => one.group === group));
   }
 
-  /** Everything that is on a topic now, in the order of each partition. */
-  async topic(name: string): Promise<KafkaRecord[]> {
-    const topic = `${this.stack.topicPrefix}${name}`;
-    const ranges = await this.deps.kafka.ranges([topic]);
-    const read = new Map<number, KafkaRecord[]>(ranges.map(({ partition }) => [partition, []]));
-    const reader = this.deps.kafka.createReader({
-      groupId: `${this.stack.topicPrefix}look-${crypto.randomUUID()}`, topics: [topic], sessionTimeoutMs: 10_000, maxWaitMs: 100,
-      onAssigned: (partitions) => {
-        for (const at of partitions) {
-          reader.seek(at, ranges.find(({ partition }) => partition === at.partition)?.low ?? 0n);
-          reader.resume(at);
-        }
-      },
-      onRecords: ({ partition }, records) => read.get(partition)?.push(...records),
-      onCrash: () => undefined,
-    });
-    await reader.start();
-    await until(`${name} is read`, () => ranges.every(({ partition, low, high }) => low === high || (read.get(partition)?.at(-1)?.offset ?? -1n) >= high - 1n));
-    await reader.close();
-    return [...read.values()].flat();
+  topic(name: string): Promise<KafkaRecord[]> {
+    return topicRecords(this.deps, name);
   }
 
   /** The values that a property of a HubSpot contact ever had, with who wrote them, the oldest first. */
@@ -351,4 +333,26 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+/** Everything that is on a topic now, in the order of each partition. */
+export async function topicRecords({ kafka, config }: Deps, name: string): Promise<KafkaRecord[]> {
+  const topic = `${config.topicPrefix}${name}`;
+  const ranges = await kafka.ranges([topic]);
+  const read = new Map<number, KafkaRecord[]>(ranges.map(({ partition }) => [partition, []]));
+  const reader = kafka.createReader({
+    groupId: `${config.topicPrefix}look-${crypto.randomUUID()}`, topics: [topic], sessionTimeoutMs: 10_000, maxWaitMs: 100,
+    onAssigned: (partitions) => {
+      for (const at of partitions) {
+        reader.seek(at, ranges.find(({ partition }) => partition === at.partition)?.low ?? 0n);
+        reader.resume(at);
+      }
+    },
+    onRecords: ({ partition }, records) => read.get(partition)?.push(...records),
+    onCrash: () => undefined,
+  });
+  await reader.start();
+  await until(`${name} is read`, () => ranges.every(({ partition, low, high }) => low === high || (read.get(partition)?.at(-1)?.offset ?? -1n) >= high - 1n));
+  await reader.close();
+  return [...read.values()].flat();
 }
