@@ -35,12 +35,21 @@ export function foldImage(seen: Seen | undefined, next: SideImage, capabilities:
   if (!seen) return { outcome: 'folded', seen: moved(undefined, next, capabilities, ownTimes, now) };
   const outcome = foldOutcome(seen, next, capabilities);
   if (outcome === 'folded') return { outcome, seen: moved(seen, next, capabilities, ownTimes, now) };
-  return { outcome, seen: outcome === 'duplicate' && isLaterRead(seen, next, capabilities) ? { ...seen, observedFrom: next.observedFrom, recordedAt: now } : seen };
+  if (outcome !== 'duplicate') return { outcome, seen };
+  const known = completed(seen, next);
+  return { outcome, seen: isLaterRead(seen, next, capabilities) ? { ...known, observedFrom: next.observedFrom, recordedAt: now } : known };
 }
 
 /** Where revisions do not order, a by-id read that shows the same again does: an earlier one must not be folded after it. */
 function isLaterRead(seen: Seen, next: SideImage, capabilities: Capabilities): boolean {
   return capabilities.revisions !== 'strict' && next.readById && next.observedFrom > seen.recordedAt + capabilities.stalenessWindowMs;
+}
+
+/** An image of the revision that an answer of ours gave shows that what the answer left out is as it was. */
+function completed(seen: Seen, next: SideImage): Seen {
+  if (!seen.partial || seen.revision !== next.revision) return seen;
+  const { partial: _partial, ...known } = seen;
+  return known;
 }
 
 function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): FoldOutcome {

@@ -34,6 +34,8 @@ export interface Seen {
   readonly reference: string | null;
   /** Set when the image is the answer to a write of ours; the same image coming in again is its echo. */
   readonly ours?: true;
+  /** Set when that answer left fields out: what they show may be older than the revision. */
+  readonly partial?: true;
 }
 
 /** [Bevatel's values, the external system's values] at the last agreement. */

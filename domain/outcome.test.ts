@@ -134,6 +134,43 @@ describe('applied, with the histories read back (I2)', () => {
   });
 });
 
+describe('an answer that leaves fields out', () => {
+  const answered = (): Story => {
+    const story = new Story({ fields: TWO_FIELDS, external: HISTORY });
+    story.shows('bevatel', { company_name: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.shows('external', { company: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.pass(10).shows('bevatel', { company_name: 'b', email: 'a@b.de' }, { revision: '11' });
+    const write = story.sends('external');
+    story.pass(50).applied(write, { company: 'b' }, { revision: '12' });
+    return story;
+  };
+
+  it('I2: says nothing of an edit there before it: its revision is not that of what was left out', () => {
+    const story = answered();
+    expect(story.link.state.seen.external).toMatchObject({ revision: '12', partial: true });
+    story.reads('external', { company: 'b', email: 'new@b.de' }, { revision: '12' });
+    expect(story.link.state.seen.external).not.toHaveProperty('partial');
+    expect(story.wanted('email')).toBe('bevatel:new@b.de');
+  });
+
+  it('is completed by an image of its revision that shows the same', () => {
+    const story = answered();
+    expect(story.shows('external', { company: 'b', email: 'a@b.de' }, { revision: '12' }).verdict).toBe('echo');
+    expect(story.link.state.seen.external).not.toHaveProperty('partial');
+  });
+
+  it('I2: shows with the record read back what else was edited', () => {
+    const story = new Story({ fields: TWO_FIELDS, external: HISTORY });
+    story.shows('bevatel', { company_name: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.shows('external', { company: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.pass(10).shows('bevatel', { company_name: 'b', email: 'a@b.de' }, { revision: '11' });
+    const write = story.sends('external', { company: START });
+    const record = story.record('external', { company: 'b', email: 'new@b.de' }, { revision: '12' });
+    story.pass(50).applied(write, { company: 'b' }, { revision: '12', readBack: { record, from: story.now - 20, to: story.now - 10 } });
+    expect(story.wanted('email')).toBe('bevatel:new@b.de');
+  });
+});
+
 describe('never answered, on a strict side', () => {
   it('is refuted by the one revision that it could have made, so that later ones are not waited for in vain', () => {
     const story = new Story({ fields: TWO_FIELDS }).agreed();

@@ -99,15 +99,17 @@ function foldAnswer(link: Link, side: Side, attempt: Attempt, answer: SideImage,
   const order = seen ? compareRevisions(revisions, seen.revision, answer.revision) : 'newer';
   if (order === 'older' && revisions === 'strict') return link;
   const isProvenOrder = order === 'newer' || !seen || seen.recordedAt <= attempt.sentAt;
+  const isWhole = context.capabilities[side].conditionalWrites || context.mapping.fields[side].every((field) => answer.image[field] !== undefined);
   const next: Seen = {
     revision: isProvenOrder ? answer.revision : seen.revision,
     values: { ...seen?.values, ...(isProvenOrder ? answer.image : onlyBefore(seen.values, attempt, answer.image, side, context)) },
     times: isProvenOrder ? timesOf(seen, answer, context.capabilities[side].stalenessWindowMs, NO_OWN_TIMES) : seen.times,
-    observedFrom: attempt.sentAt,
+    observedFrom: isWhole || !seen ? attempt.sentAt : seen.observedFrom,
     recordedAt: now,
     modifiedAt: isProvenOrder ? answer.modifiedAt : seen.modifiedAt,
     reference: answer.reference ?? seen?.reference ?? null,
     ours: true,
+    ...(isWhole ? {} : { partial: true as const }),
   };
   const folded = withState(link, { seen: { ...link.state.seen, [side]: next } });
   return isProvenOrder ? folded : readFirst(folded, side, now);
@@ -152,9 +154,16 @@ function storedBy(written: AttemptGroup, shown: Values | null, lens: Lens, side:
 /** The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write. */
 function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, readBack: NonNullable<OutcomeFacts['readBack']>, context: LinkContext, now: number): Link {
   const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
-  const folded = foldPlainly(link, side, image, context, now);
+  const folded = foldPlainly(beforeReadBack(link, side, readBack), side, image, context, now);
   const held = attempt ? overwrittenInFlight(folded.state, attempt, image, context, now) : {};
   return withState(folded, { groups: { ...folded.state.groups, ...held } });
+}
+
+/** The read began after the answer: what it shows otherwise at the same revision, in fields that the answer left out, is the newer. */
+function beforeReadBack(link: Link, side: Side, { record, from }: NonNullable<OutcomeFacts['readBack']>): Link {
+  const seen = link.state.seen[side];
+  if (!seen?.ours || seen.revision !== record.revision || seen.recordedAt < from) return link;
+  return withState(link, { seen: { ...link.state.seen, [side]: { ...seen, recordedAt: from - 1 } } });
 }
 
 /** The condition failed: certainly nothing was written. */

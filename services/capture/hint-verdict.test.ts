@@ -101,6 +101,7 @@ describe('what needs no read, and what always does', () => {
     expect(verdictOnHint(hint({ ...polled, revision: '1001' }), facts(), RULES)).toBe('read');
     expect(verdictOnHint(hint({ ...polled, revision: '1001' }), facts({ attempts: [attempt(['x'])] }), RULES)).toBe('wait');
     expect(verdictOnHint(hint({ ...polled, revision: '1000' }), undefined, RULES)).toBe('read');
+    expect(verdictOnHint(hint({ ...polled, revision: '1000' }), facts({ seen: seen({ partial: true }) }), RULES)).toBe('read');
   });
 
   it.each(['deleted', 'merged', 'restored'] as const)('I9: %s is read', (event) => {

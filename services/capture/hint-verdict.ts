@@ -5,7 +5,7 @@
  *   what *seen* shows: the answer to a write of ours (an echo), or an image (a duplicate). An edit after that has a later
  *   time, so that a second notification with our value is read all the same (trace 10). Actor and origin never count.
  * - A write of ours under way may be what the notification tells of: the answer is waited for, for a bounded time.
- * - A revision that *seen* has already needs no read; a field that is not mapped neither.
+ * - A revision that *seen* has already needs no read, unless *seen* has it from an answer that left fields out; a field that is not mapped neither.
  * - Deletions, merges, restores and what we were asked to read are always read.
  */
 import type { ContactHint } from '../../schemas/change.ts';
@@ -34,7 +34,7 @@ export function verdictOnHint(hint: ContactHint, link: HintFacts | undefined, ru
 
 function verdictOnPoll(hint: ContactHint, link: HintFacts | undefined): HintVerdict {
   if (!link) return 'read';
-  if (hint.revision !== null && link.seen?.revision === hint.revision) return 'seen_already';
+  if (hint.revision !== null && link.seen?.revision === hint.revision && !link.seen.partial) return 'seen_already';
   return link.attempts.some(isOutstanding) ? 'wait' : 'read';
 }
 

@@ -62,11 +62,12 @@ function isBlind(known: KnownIntegration, work: Work): boolean {
 
 /**
  * A blind write is preceded by a read. In the backfill lane, where the record was listed a moment ago, a system with
- * histories is spared it: what was overwritten since the listing is found by the read after the write.
+ * histories is spared it: what was overwritten since the listing is found by the read after the write. Not so where an
+ * answer of ours has left fields out since: the histories would then be searched from our own write on.
  */
 function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; stored: StoredLink }): boolean {
   if (work.kind !== 'write' || !isBlind(known, work) || known.integration.guard === 'none') return false;
-  return stored.lane !== 'backfill' || !known.context.capabilities[work.side].history;
+  return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
 
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
