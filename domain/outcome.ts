@@ -15,7 +15,7 @@ import type { SideImage } from './fold.ts';
 import type { Lens, Values } from './lens.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, AttemptGroup, GroupState, Held, Link, LinkState, Seen } from './link.ts';
-import { editedSince, landed, overwrittenInFlight, sourceTimes } from './proof.ts';
+import { editedSince, landed, overwrittenInFlight, proveAttempts, sourceTimes } from './proof.ts';
 import { storable } from './storable.ts';
 import { compareRevisions } from './revision.ts';
 import { groupTime } from './time.ts';
@@ -143,7 +143,21 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     seen = isOurs ? sourceTimes(seen, lens, side, written, record.modifiedAt) : editedSince(seen, lens, side, attempt.sentAt);
   }
   const { create: _create, ...state } = link.state;
-  return withoutAttempt({ ...link, state: { ...state, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
+  const attempts = isAnswer ? state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context)) : state.attempts;
+  return withoutAttempt({ ...link, state: { ...state, attempts, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
+}
+
+/** The entry of an answered write is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
+function afterAnswer(other: Attempt, answered: Attempt, at: number | null, context: LinkContext): Attempt {
+  const { guard } = other;
+  if (other === answered || other.side !== answered.side || guard === null || at === null) return other;
+  const alike = Object.entries(answered.groups).flatMap(([name, { sent }]) => {
+    const lens = context.mapping.byName.get(name)?.lens;
+    const theirs = other.groups[name]?.sent;
+    return lens && theirs && sameOn(lens, other.side, theirs, sent) ? lens.fields[other.side] : [];
+  });
+  if (alike.length === 0) return other;
+  return { ...other, guard: { ...guard, ...Object.fromEntries(alike.map((field) => [field, Math.max(at, guard[field] ?? at)])) } };
 }
 
 /** An answer shows what the system made of what was sent; in a read, what is no form of it was edited since. */
@@ -151,12 +165,18 @@ function storedBy(written: AttemptGroup, shown: Values | null, lens: Lens, side:
   return shown && (isAnswer || sameOn(lens, side, shown, written.sent)) ? shown : written.sent;
 }
 
-/** The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write. */
+/**
+ * The read-back is an ordinary by-id image; its histories tell whether a foreign edit lies beneath our write, and whether
+ * an earlier write of ours has landed on top of it since (trace 6).
+ */
 function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, readBack: NonNullable<OutcomeFacts['readBack']>, context: LinkContext, now: number): Link {
   const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
   const folded = foldPlainly(beforeReadBack(link, side, readBack), side, image, context, now);
-  const held = attempt ? overwrittenInFlight(folded.state, attempt, image, context, now) : {};
-  return withState(folded, { groups: { ...folded.state.groups, ...held } });
+  const isFolded = folded.state.seen[side] !== link.state.seen[side];
+  const { seen, groups, attempts } = proveAttempts(folded.state, image, isFolded, context, now);
+  const proven = withState(folded, { seen, groups, attempts });
+  const held = attempt ? overwrittenInFlight(proven.state, attempt, image, context, now) : {};
+  return withState(proven, { groups: { ...groups, ...held } });
 }
 
 /** The read began after the answer: what it shows otherwise at the same revision, in fields that the answer left out, is the newer. */

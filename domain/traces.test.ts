@@ -133,12 +133,36 @@ describe('trace 6: a late write over an edit, without conditional writes', () =>
     expect(story.wanted()).toBeNull();
   });
 
+  it('is noticed also when the same value was sent again and answered before the edit (I2)', () => {
+    const story = hung();
+    const resent = START + 15_000;
+    story.applied(story.sends('external', GUARD), 'A', { revision: '11', at: resent });
+    expect(story.link.state.attempts).toHaveLength(1);
+    const before = [entry('h', START + 20_000, 'sara'), entry('A', resent), entry('o', START)];
+    story.reads('external', 'h', { revision: '12', history: before });
+    story.applied(story.sends('bevatel'), 'h', { revision: '12' });
+    story.reads('external', 'A', { revision: '13', history: [entry('A', START + 30_000), ...before] });
+    expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['h'], detail: 'sara' });
+    expect(story.wanted()).toBeNull();
+  });
+
   it('is proven when it lands over a write of ours that was answered', () => {
     const story = hung();
     story.shows('bevatel', 'b', { revision: '12' });
     story.applied(story.sends('external', GUARD), 'b', { revision: '11' });
     expect(story.group().base).toEqual([['b'], ['b']]);
     story.reads('external', 'A', { revision: '12', history: [entry('A', START + 30_000), entry('b', START + 20_000), entry('o', START)] });
+    expect(story.wanted()).toBe('external:b');
+    expect(story.conflicts()).toEqual([]);
+  });
+
+  it('is proven also when the read after that answer is the first to show it', () => {
+    const story = hung();
+    story.shows('bevatel', 'b', { revision: '12' });
+    const second = story.sends('external', GUARD);
+    const history = [entry('A', START + 20_001), entry('b', START + 20_000), entry('o', START)];
+    story.pass(100).applied(second, 'b', { revision: '11', at: START + 20_000, readBack: { record: story.record('external', 'A', { revision: '12', at: START + 20_001, history }), from: story.now, to: story.now } });
+    expect(story.group().base).toEqual([['A'], ['A']]);
     expect(story.wanted()).toBe('external:b');
     expect(story.conflicts()).toEqual([]);
   });

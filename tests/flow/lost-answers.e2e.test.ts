@@ -146,6 +146,18 @@ describe('a call that hangs past its lease and lands late', () => {
     const said = await flow.verdicts(bevatelId, 'company_name');
     expect(said.some(({ verdict, conflict }) => verdict === 'conflict_held' && conflict === 'overwritten_in_flight')).toBe(true);
   });
+
+  it('I2: also when the same value was sent again, answered, and edited over before the first one landed', async () => {
+    const { bevatelId, externalId } = await flow.pair({ contact_first_name: 'Sent Twice', email: 'sent.twice@acme.test', company_name: 'o' });
+    hubspot.control.addFault({ endpoint: 'contacts.batchUpdate', fault: { kind: 'hold_before' }, times: 1 });
+    await flow.editContact(bevatelId, { company_name: 'A' });
+    await until('A is sent again and stands', () => companyInHubSpot(bevatelId) === 'A');
+    hubspot.control.edit(externalId, { company: 'h' });
+    await until('h is in Bevatel', async () => (await companyInBevatel(bevatelId)) === 'h');
+    hubspot.control.releaseHeld();
+    await until('the overwriting is held', async () => (await flow.heldOf(bevatelId, 'company_name')) !== undefined, 10_000);
+    expect(await flow.heldOf(bevatelId, 'company_name')).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['h'] });
+  });
 });
 
 it('I4: after all of it each contact stands once on each side', async () => {
