@@ -26,8 +26,9 @@ It stays up; Ctrl-C ends it and leaves nothing behind. In another terminal, in t
   curl -s -X PATCH ${sides.hubspot.url}/crm/v3/objects/contacts/${hubspot.id} ${sales} ${json} -d '{"properties":{"jobtitle":"Chief Tea Officer"}}'
   curl -s ${sides.bevatel.url}/v1/contacts/${bevatel.id} ${agent}
 
-  # The other way round; If-Match is the version that the line above shows:
-  curl -s -X PATCH ${sides.bevatel.url}/v1/contacts/${bevatel.id} ${agent} ${json} -H 'if-match: "${bevatel.version}"' -d '{"fields":{"contact_last_name":"الشمري"}}'
+  # The other way round, on condition that nobody edited in between:
+  version=$(curl -s ${sides.bevatel.url}/v1/contacts/${bevatel.id} ${agent} | grep -o '"version":[0-9]*' | cut -d: -f2)
+  curl -s -X PATCH ${sides.bevatel.url}/v1/contacts/${bevatel.id} ${agent} ${json} -H "if-match: \\"$version\\"" -d '{"fields":{"contact_last_name":"الشمري"}}'
   curl -s ${sides.hubspot.url}/sandbox/contacts/${hubspot.id}
 
   # HubSpot's webhooks get lost from now on (loss: 0 brings them back); the next poll finds what happened:
