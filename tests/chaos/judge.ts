@@ -4,11 +4,13 @@
  *
  * I1  both sides of a pair agree in every field, or the field is held.
  * I2  where one side's people edited a field, their last value stands on both sides; where both did, one of the two last
- *     values stands, the later one if the order is beyond doubt; where it is held, each side has its own last value.
+ *     values stands, the later one if the order is beyond doubt; where it is held, no last value is gone: it stands on a
+ *     side, or an operator is shown what was overwritten.
  * I4  each contact has one partner, and none was made twice.
  */
 import type { BothSides, Pair } from '../../deploy/demo/compare.ts';
 import { compare, tiedPairs } from '../../deploy/demo/compare.ts';
+import type { Value } from '../../schemas/value.ts';
 import type { Flow } from '../flow/rig.ts';
 import { INTEGRATION, TENANT } from '../flow/rig.ts';
 import { FIELDS } from './load.ts';
@@ -20,6 +22,9 @@ export interface Judgement {
   /** Fields that are held. */
   readonly held: number;
 }
+
+/** Held fields, as `contact field`, with what was overwritten there. */
+type Held = ReadonlyMap<string, readonly Value[]>;
 
 /** Beyond it the order of two edits is beyond doubt: the integration's tolerance (2 s), and as much again for the clocks' readings. */
 const IN_ORDER_MS = 4_000;
@@ -51,28 +56,28 @@ async function readBothSides(flow: Flow): Promise<BothSides> {
   return { bevatel, hubspot };
 }
 
-async function heldFields(flow: Flow): Promise<{ readonly fields: ReadonlySet<string>; readonly otherwise: readonly string[] }> {
+async function heldFields(flow: Flow): Promise<{ readonly fields: Held; readonly otherwise: readonly string[] }> {
   const links = await flow.links();
-  const fields = links.flatMap((link) => Object.entries(link.state.groups).flatMap(([group, state]) => (state.held ? [`${link.bevatelId ?? ''} ${group}`] : [])));
+  const fields = links.flatMap((link) => Object.entries(link.state.groups).flatMap(([group, state]) => (state.held ? [[`${link.bevatelId ?? ''} ${group}`, state.held.overwritten ?? []] as const] : [])));
   const otherwise = links.flatMap((link) => (link.state.hold ? [`link ${link.linkId} is held: ${link.state.hold.kind}`] : []));
-  return { fields: new Set(fields), otherwise };
+  return { fields: new Map(fields), otherwise };
 }
 
-function faultsOf(pair: Pair, load: Load, held: ReadonlySet<string>): string[] {
+function faultsOf(pair: Pair, load: Load, held: Held): string[] {
   return FIELDS.flatMap((field) => {
     const values = [pair.bevatel.fields[field.bevatel] ?? '', pair.hubspot.properties[field.external] ?? ''] as const;
     const edits = [load.lastEdit('bevatel', pair.bevatel.id, field), load.lastEdit('external', pair.hubspot.id, field)] as const;
-    const fault = faultOf(values, edits, held.has(`${pair.bevatel.id} ${field.bevatel}`));
+    const fault = faultOf(values, edits, held.get(`${pair.bevatel.id} ${field.bevatel}`));
     return fault === null ? [] : [`${fault}: ${field.bevatel} of ${pair.bevatel.id} and ${pair.hubspot.id} is ${JSON.stringify(values)} after ${JSON.stringify(edits)}`];
   });
 }
 
 type Two<T> = readonly [bevatel: T, hubspot: T];
 
-function faultOf([bevatel, hubspot]: Two<string>, [ours, theirs]: Two<Edit | undefined>, isHeld: boolean): string | null {
-  if (isHeld) {
+function faultOf([bevatel, hubspot]: Two<string>, [ours, theirs]: Two<Edit | undefined>, held: readonly Value[] | undefined): string | null {
+  if (held) {
     if (!ours || !theirs) return 'I2: held, though one side alone edited it';
-    return bevatel === ours.value && hubspot === theirs.value ? null : 'I2: held, and a last edit is gone';
+    return [ours, theirs].every(({ value }) => [bevatel, hubspot, ...held].includes(value)) ? null : 'I2: held, and a last edit is gone';
   }
   if (bevatel !== hubspot) return 'I1: the sides differ';
   const last = [ours, theirs].flatMap((edit) => (edit ? [edit] : []));

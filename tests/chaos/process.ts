@@ -45,7 +45,6 @@ export class RoleProcess {
       cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
     });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
     const { promise: ready, resolve } = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -67,6 +66,11 @@ export class RoleProcess {
       await exited;
     }
     return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  /** Without waiting; for when this process ends. */
+  abandon(): void {
+    this.#child?.kill('SIGKILL');
   }
 
   /** Whether anything runs that this process started; it leads a process group of its own. */
@@ -95,6 +99,7 @@ export async function roleProcesses(flow: Flow, env: Readonly<Record<string, str
     capture: new RoleProcess('capture', capture, common), reconcile: new RoleProcess('reconcile', reconcile, common), deliver: new RoleProcess('deliver', deliver, common),
   };
   afterAll(() => Promise.all(Object.values(processes).map((one) => one.end('SIGKILL'))));
+  process.once('exit', () => { for (const one of Object.values(processes)) one.abandon(); });
   flow.hubspot.control.configureWebhooks({ targetUrl: `${processes.capture.url}/hooks/hubspot`, retryDelaysMs: [1_000, 2_000, 4_000] });
   return processes;
 }
