@@ -50,12 +50,14 @@ export interface CodecOptions {
   readonly topicPrefix: string;
   /** Replaces the schemas in schemas/*.avsc; for checks of a future schema. */
   readonly schemas?: Partial<Record<SchemaName, RawAvroSchema>>;
-  /** Longest wait for one answer of the registry (ms). */
+  /** Longest wait for one answer of the registry (ms); to register may take several times as long. */
   readonly timeoutMs?: number;
   readonly clock?: () => number;
 }
 
 const HEADER_BYTES = 5;
+/** A registry that has just started checks its first schema slowly; nothing waits for that but the start. */
+const REGISTER_PATIENCE = 6;
 /** How long, and of how many schema ids, it is remembered that the registry does not know them. */
 const UNKNOWN_MS = 60_000;
 const MAX_UNKNOWN = 1_000;
@@ -86,10 +88,10 @@ function registryError(error: unknown, operation: string): SyncError {
 
 function openRegistry(url: string, timeoutMs: number): Registry {
   const client = new SchemaRegistry({ host: url.replace(/\/+$/, ''), retry: { retries: 2, initialRetryTimeInSecs: 0.1, maxRetryTimeInSecs: 1 } });
-  async function bounded<T>(operation: string, work: Promise<T>): Promise<T> {
+  async function bounded<T>(operation: string, work: Promise<T>, withinMs = timeoutMs): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new SyncError('registry_unavailable', `${operation}: no answer within ${timeoutMs} ms`, { operation })), timeoutMs);
+      timer = setTimeout(() => reject(new SyncError('registry_unavailable', `${operation}: no answer within ${withinMs} ms`, { operation })), withinMs);
     });
     try {
       return await Promise.race([work, late]);
@@ -98,7 +100,7 @@ function openRegistry(url: string, timeoutMs: number): Registry {
     }
   }
   return {
-    register: (subject, schema) => bounded(`register ${subject}`, client.register(schema, { subject, compatibility: COMPATIBILITY.BACKWARD_TRANSITIVE }))
+    register: (subject, schema) => bounded(`register ${subject}`, client.register(schema, { subject, compatibility: COMPATIBILITY.BACKWARD_TRANSITIVE }), REGISTER_PATIENCE * timeoutMs)
       .then((answer) => answer.id, (error: unknown) => { throw registryError(error, `register ${subject}`); }),
     schemaOf: (id) => bounded(`schema ${id}`, client.getSchema(id)) as Promise<AvroType>,
     latestIdOf: (subject) => bounded(`latest of ${subject}`, client.getLatestSchemaId(subject))
