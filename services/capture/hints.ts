@@ -39,6 +39,8 @@ const AGAIN_AFTER_REGISTRY_MS = 500;
 
 /** Below the deadline of delivery's calls: an answer that takes longer is looked for by delivery itself. */
 const MAX_WAIT_MS = 10_000;
+/** More records than delivery has under way at once, whose answers are waited for. */
+const MAX_PENDING = 3_000;
 
 export function createHints(options: HintsOptions): Hints {
   const { codec, integrations, work, metrics, signal, clock, coalesceMs = 5 } = options;
@@ -51,7 +53,7 @@ export function createHints(options: HintsOptions): Hints {
     let reader = readers.get(key);
     if (!reader) {
       reader = new RecordReader({
-        work, coalesceMs, maxWaitMs: MAX_WAIT_MS, maxConcurrent: 4, maxPending: 1_000, signal, clock, integration: () => integrations.get(hint) ?? null,
+        work, coalesceMs, maxWaitMs: MAX_WAIT_MS, maxConcurrent: 4, maxPending: MAX_PENDING, signal, clock, integration: () => integrations.get(hint) ?? null,
       });
       readers.set(key, reader);
     }

@@ -149,9 +149,12 @@ export class RecordReader {
     return toRead;
   }
 
+  /** The longer it has waited, the longer it waits for the next look: a backfill's answers take seconds, an edit's none. */
   #putBack(entry: Entry): void {
     const newer = this.#pending.get(entry.key)?.hints ?? [];
-    this.#pending.set(entry.key, { ...entry, hints: [...entry.hints, ...newer], notBefore: this.#options.clock() + LOOK_AGAIN_MS });
+    const now = this.#options.clock();
+    const waitMs = Math.max(LOOK_AGAIN_MS, (now - entry.firstAt) / 2);
+    this.#pending.set(entry.key, { ...entry, hints: [...entry.hints, ...newer], notBefore: now + waitMs });
   }
 
   async #read(integration: LiveIntegration, { side, lane, entries }: ReadGroup): Promise<void> {
