@@ -73,24 +73,23 @@ export function createKafkaLag({ kafka, pool, topicPrefix, clock }: KafkaLagOpti
     }
     return ranges;
   }
+  async function lagOf({ group, topic, stored }: (typeof consumers)[number], ranges: Awaited<ReturnType<typeof note>>, positions: ReadonlyMap<string, number>): Promise<ConsumerLag> {
+    const parts = await Promise.all(ranges.filter((range) => range.topic === topic).map(async ({ partition, low, high }) => {
+      const known = stored ? positions.get(`${group}|${topic}/${partition}`) : await kafka.committed(group, { topic, partition });
+      const position = Math.max(low, Number(known ?? low));
+      return { records: Math.max(0, high - position), seconds: lagSeconds(notes.get(`${topic}/${partition}`) ?? [], position, clock()) };
+    }));
+    const seconds = parts.flatMap((part) => part.seconds ?? []);
+    return { group, topic, records: parts.reduce((sum, part) => sum + part.records, 0), seconds: seconds.length > 0 ? Math.max(...seconds) : null };
+  }
   async function read(): Promise<Status['kafka']> {
-    let ranges;
+    const positions = new Map((await allPositions(pool)).map((one) => [`${one.group}|${one.topic}/${one.partition}`, one.nextOffset]));
     try {
-      ranges = await note();
+      const ranges = await note();
+      return { answers: true, consumers: await Promise.all(consumers.map((consumer) => lagOf(consumer, ranges, positions))) };
     } catch {
       return { answers: false, consumers: [] };
     }
-    const positions = new Map((await allPositions(pool)).map((one) => [`${one.group}|${one.topic}/${one.partition}`, one.nextOffset]));
-    const lags = await Promise.all(consumers.map(async ({ group, topic, stored }): Promise<ConsumerLag> => {
-      const parts = await Promise.all(ranges.filter((range) => range.topic === topic).map(async ({ partition, low, high }) => {
-        const known = stored ? positions.get(`${group}|${topic}/${partition}`) : await kafka.committed(group, { topic, partition });
-        const position = Math.max(low, Number(known ?? low));
-        return { records: Math.max(0, high - position), seconds: lagSeconds(notes.get(`${topic}/${partition}`) ?? [], position, clock()) };
-      }));
-      const seconds = parts.flatMap((part) => part.seconds ?? []);
-      return { group, topic, records: parts.reduce((sum, part) => sum + part.records, 0), seconds: seconds.length > 0 ? Math.max(...seconds) : null };
-    }));
-    return { answers: true, consumers: lags };
   }
   return { note: async () => { await note(); }, read };
 }
