@@ -26,6 +26,14 @@ export function createLocks(pool: Pool): Locks {
   const asking = new Set<string>();
   let connecting: Promise<PoolClient> | undefined;
   let closed = false;
+  /** One question at a time: the connection is shared. */
+  let asked: Promise<unknown> = Promise.resolve();
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = asked.then(work);
+    asked = turn.catch(() => undefined);
+    return turn;
+  }
 
   function lose(client: PoolClient, error?: Error): void {
     connecting = undefined;
@@ -49,11 +57,11 @@ export function createLocks(pool: Pool): Locks {
     if (held.get(name) !== controller || !connecting) return;
     held.delete(name);
     const client = await connecting;
-    await client.query('select pg_advisory_unlock(hashtextextended($1, 1))', [name]).catch(() => undefined);
+    await inTurn(() => client.query('select pg_advisory_unlock(hashtextextended($1, 1))', [name])).catch(() => undefined);
   }
   async function ask(name: string): Promise<Held | null> {
     const client = await connection();
-    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 1)) as locked', [name]);
+    const { rows } = await inTurn(() => client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 1)) as locked', [name]));
     if (rows[0]?.locked !== true) return null;
     const controller = new AbortController();
     held.set(name, controller);
