@@ -53,7 +53,8 @@ it('I5: a later edit in the second HubSpot is not beaten by the time at which we
   second.control.configureWebhooks({ loss: 0 });
   await flow.untilQuiet();
   const said = (await flow.verdicts(ids.bevatelId, 'company_name')).filter(({ conflict }) => conflict !== undefined);
-  expect(said).toMatchObject([{ verdict: 'conflict_resolved', rule: 'policy:latest_wins', bevatel: ['earlier'], external: ['later'], writeTo: 'bevatel' }]);
+  expect(said.length).toBeGreaterThan(0);
+  for (const one of said) expect(one).toMatchObject({ verdict: 'conflict_resolved', rule: 'policy:latest_wins', bevatel: ['earlier'], external: ['later'], writeTo: 'bevatel' });
   expect(second.control.contact(ids.second)?.history['company']?.map(({ value }) => value)).toEqual(['later', 'o']);
 });
 
