@@ -1,6 +1,7 @@
 /** Counterexamples that the model found, each told as short as it is: what must never happen again. */
 import { describe, expect, it } from 'vitest';
-import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
+import { applyImage } from './apply-change.ts';
+import { NO_OWN_TIMES, SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import { dueOf } from './due.ts';
 import { planWork } from './plan-work.ts';
 import { HISTORY, NONE, STRICT } from './testing/context.ts';
@@ -29,6 +30,17 @@ describe('a strict side', () => {
     story.shows('external', 'o', { revision: '10', from: START });
     expect(story.link.state.attempts).toEqual([write]);
     expect(story.group().base).toEqual([['c'], ['c']]);
+  });
+
+  it('I5: an edit to the same value that was observed before the write was sent does not prove it', () => {
+    const story = new Story().agreed();
+    const observed = story.now;
+    story.pass(15_000).shows('external', 'c', { revision: '11' });
+    const write = story.sends('bevatel');
+    const late = { ...story.image('bevatel', 'c', { revision: '11', from: observed }), observedTo: observed };
+    const { link } = applyImage(story.link, late, story.context, NO_OWN_TIMES, story.now);
+    expect(link.state.groups.company_name?.base).toEqual([['o'], ['o']]);
+    expect(link.state.attempts).toMatchObject([{ id: write.id, status: 'outstanding' }]);
   });
 
   it('I2: the value before, shown after a skipped revision, may stand on top of our write', () => {
