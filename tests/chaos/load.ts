@@ -71,7 +71,9 @@ export class Load {
     return this.#journal.get(`${side} ${id}`)?.findLast((edit) => edit.field === field.bevatel);
   }
 
+  /** May be started again after a stop; the journal goes on. */
   start(): void {
+    this.#isStopped = false;
     this.#running = this.#run();
   }
 

@@ -28,16 +28,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 const flow = await Flow.open({ ...stack.urls, topicPrefix: 'chaos-outage.' }, { deliver: { callMs: 3_000, leaseMs: 8_000 } });
-let people = await seedPeople(flow, { shared: 10, alone: 10 });
-let loads = 0;
+const people = await seedPeople(flow, { shared: 10, alone: 10 });
+const load = new Load({ flow, name: 'outage', random: chancesOf(seed, 0), editsPerSecond: 15, contested: 0.1, creates: 0.05 });
 
 /** Load before, during and after the outage; then everything agrees, and nobody was made twice. */
 async function under(name: string, outage: (more: (edits: number) => Promise<void>) => Promise<void>): Promise<void> {
-  loads += 1;
-  const load = new Load({ flow, name, random: chancesOf(seed, loads), editsPerSecond: 20, contested: 0.1, creates: 0.05 });
+  const before = load.edits;
   const more = (edits: number): Promise<void> => {
-    const before = load.edits;
-    return until(`${edits} more edits`, () => load.edits >= before + edits, PATIENCE_MS);
+    const start = load.edits;
+    return until(`${edits} more edits`, () => load.edits >= start + edits, PATIENCE_MS);
   };
   load.start();
   await more(20);
@@ -45,8 +44,7 @@ async function under(name: string, outage: (more: (edits: number) => Promise<voi
   await more(20);
   await load.stop();
   const { tookMs, pairs, held } = await untilConverged(flow, load, people, PATIENCE_MS);
-  people += load.created;
-  console.log(`chaos: ${JSON.stringify({ outage: name, edits: load.edits, created: load.created, pairs, held, convergedMs: tookMs })}`);
+  console.log(`chaos: ${JSON.stringify({ outage: name, edits: load.edits - before, created: load.created, pairs, held, convergedMs: tookMs })}`);
   const { rows } = await flow.deps.pool.query('select code, stage from dead_letters');
   expect(rows).toEqual([]);
 }
@@ -61,7 +59,8 @@ async function publisherOfAnotherSchema(): Promise<() => Promise<bigint>> {
   const schema = readSchema('contact-change') as { readonly fields: readonly object[] };
   const newer = { ...schema, fields: [...schema.fields, { name: 'newer', type: ['null', 'string'], default: null }] } as unknown as ReturnType<typeof readSchema>;
   const codecs = createCodecs({ registryUrl: stack.urls.schemaRegistryUrl, topicPrefix: flow.stack.topicPrefix, schemas: { 'contact-change': newer } });
-  await codecs.prepare();
+  // The registry finds only when it is asked that PostgreSQL has cut its connections.
+  await until('the registry has PostgreSQL again', () => codecs.prepare().then(() => true, () => false), PATIENCE_MS);
   const link = (await flow.links())[0];
   const seen = link?.state.seen.bevatel;
   if (!link?.bevatelId || !seen) throw new Error('no link to publish about');
@@ -88,10 +87,13 @@ describe('an outage under load', () => {
     await flow.start();
   }, TIMEOUT_MS);
 
-  it.each(['SIGINT', 'SIGKILL'] as const)('I1, I2, I7: PostgreSQL ends by %s and starts again', (signal) => under(`postgres-${signal}`, async (more) => {
-    await stack.stopPart('postgres', signal);
-    await more(5);
-    await stack.startPart('postgres');
+  it('I1, I2, I7: PostgreSQL ends in good order and starts again, and then crashes and starts again', () => under('postgres', async (more) => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      await stack.stopPart('postgres', signal);
+      await more(5);
+      await stack.startPart('postgres');
+      await more(20);
+    }
   }), TIMEOUT_MS);
 
   it('I1, I2, I7: the broker is killed and starts again', () => under('broker', async (more) => {
@@ -112,6 +114,6 @@ describe('an outage under load', () => {
 
   it('I10: Redis is gone, and work goes on at the local rate', () => under('redis', async (more) => {
     await stack.stopPart('redis', 'SIGKILL');
-    await more(60);
+    await more(40);
   }).finally(() => stack.startPart('redis')), TIMEOUT_MS);
 });
