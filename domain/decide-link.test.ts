@@ -6,7 +6,6 @@ import { decideLink } from './decide-link.ts';
 import { CLOSING_MARGIN_MS, dueOf, heldCount } from './due.ts';
 import { EMPTY_STATE } from './link.ts';
 import type { LinkHold } from './link.ts';
-import { applyGone } from './outcome.ts';
 import { planWork } from './plan-work.ts';
 import { testContext } from './testing/context.ts';
 import { NEW_LINK, START, Story } from './testing/story.ts';

@@ -14,7 +14,7 @@ import type { Value } from '../../schemas/value.ts';
 import type { Flow } from '../flow/rig.ts';
 import { INTEGRATION, TENANT } from '../flow/rig.ts';
 import { FIELDS } from './load.ts';
-import type { Edit, Field, Load } from './load.ts';
+import type { Edit, Load } from './load.ts';
 
 export interface Judgement {
   readonly faults: readonly string[];
