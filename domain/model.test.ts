@@ -72,9 +72,9 @@ function judge(world: World, steps: readonly Step[]): string[] {
 
 const KINDS = { strict: STRICT, 'approximate with history': HISTORY, 'without revisions': NONE };
 const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'manual'] as const;
-/** More by `MODEL_RUNS=100000 npx vitest run domain/model.test.ts --testTimeout=900000`. */
+/** More by `MODEL_RUNS=100000 MODEL_DEPTH=13 npx vitest run domain/model.test.ts --testTimeout=900000`. */
 const numRuns = Number(process.env['MODEL_RUNS'] ?? 1_000);
-const depth = Number(process.env['MODEL_DEPTH'] ?? 9);
+const depth = Number(process.env['MODEL_DEPTH'] ?? 8);
 
 describe.each(Object.entries(KINDS))('the model with an external system %s', (_kind, external) => {
   it('I1 I2 I3 I5 I6: converges, loses no edit, comes to rest, whatever the order of events', () => {

@@ -100,7 +100,3 @@ export function wrongWinner(world: World): string | null {
   }
   return null;
 }
-
-export function revisionsSeen(world: World): Readonly<Partial<Record<Side, string | null>>> {
-  return Object.fromEntries(SIDES.map((side) => [side, world.link.state.seen[side]?.revision ?? null]));
-}
