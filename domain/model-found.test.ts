@@ -101,16 +101,14 @@ describe('a side with histories (I2)', () => {
     const history = [entry('b', START + 20_000, 'sara'), entry('a', START + 19_000), entry('o', START)];
     story.reads('external', 'b', { revision: '12', history });
     expect(story.link.state.attempts).toMatchObject([{ id: second.id, status: 'outstanding' }]);
-    const record = story.record('external', 'a', { revision: '13', history: [entry('a', START + 21_000), ...history] });
-    story.pass(20).applied(second, 'a', { revision: '13', readBack: { record, from: story.now, to: story.now } });
+    story.pass(20).applied(second, 'a', { revision: '13', readBack: story.readBack('external', 'a', { revision: '13', history: [entry('a', START + 21_000), ...history] }) });
     expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['b'] });
   });
 
   it('two of ours in a row do not hide the edit beneath the lower one', () => {
     const { story, second } = twice();
     const history = [entry('a', START + 21_000), entry('a', START + 20_000), entry('b', START + 19_000, 'sara'), entry('o', START)];
-    const record = story.record('external', 'a', { revision: '13', history });
-    story.pass(20).applied(second, 'a', { revision: '13', readBack: { record, from: story.now, to: story.now } });
+    story.pass(20).applied(second, 'a', { revision: '13', readBack: story.readBack('external', 'a', { revision: '13', history }) });
     expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['b'] });
   });
 
@@ -134,13 +132,21 @@ describe('a side with histories (I2)', () => {
     expect(story.link.state.attempts).toEqual([write]);
   });
 
+  it('an answer whose read-back failed proves no guarded write: its record is read until the histories tell of the edit beneath', () => {
+    const story = new Story({ external: HISTORY }).agreed();
+    story.shows('bevatel', 'c', { revision: '11' });
+    story.pass(50).applied(story.sends('external', GUARD), 'c', { revision: '12' });
+    expect(planWork(story.link, story.context, story.now, 'next')).toMatchObject({ kind: 'read', side: 'external' });
+    story.reads('external', 'c', { revision: '12', history: [entry('c', START + 40), entry('b', START + 30, 'sara'), entry('o', START)] });
+    expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['b'], detail: 'sara' });
+  });
+
   it('an edit overwritten in flight waits for the operator, although the other side moves on', () => {
     const story = new Story({ external: HISTORY }).agreed();
     story.shows('bevatel', 'c', { revision: '11' });
     const write = story.sends('external', GUARD);
     const history = [entry('c', START + 300), entry('a', START + 200, 'sara'), entry('o', START)];
-    const record = story.record('external', 'c', { revision: '12', history });
-    story.pass(400).applied(write, 'c', { revision: '12', readBack: { record, from: story.now, to: story.now } });
+    story.pass(400).applied(write, 'c', { revision: '12', readBack: story.readBack('external', 'c', { revision: '12', history }) });
     story.shows('bevatel', 'o', { revision: '12' });
     expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['a'], bevatel: ['o'] });
   });

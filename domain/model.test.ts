@@ -15,7 +15,7 @@ type Step =
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'hint' | 'list' | 'work' | 'endRead' }
   | { readonly do: 'consume'; readonly nth: number; readonly again: boolean }
-  | { readonly do: 'land' | 'answer' | 'lose'; readonly nth: number };
+  | { readonly do: 'land' | 'answer' | 'answerUnread' | 'lose'; readonly nth: number };
 
 const nth = fc.nat({ max: 3 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -23,7 +23,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.constantFrom(1, 30, 3_000, 12_500) }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('hint' as const, 'list' as const, 'work' as const, 'work' as const, 'endRead' as const, 'endRead' as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('consume' as const), nth, again: fc.boolean() }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('land' as const, 'land' as const, 'answer' as const, 'lose' as const), nth }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('land' as const, 'land' as const, 'answer' as const, 'answerUnread' as const, 'lose' as const), nth }) },
 );
 
 /** Seldom-kept images and calls are picked by number among those there are. */
@@ -47,11 +47,12 @@ function run(world: World, one: Step): void {
     }
     case 'land':
     case 'answer':
+    case 'answerUnread':
     case 'lose': {
       const call = nthOf(world.calls.filter((open) => (one.do === 'land' ? open.outcome === 'sent' : !open.isAnswered)), one.nth);
       if (!call) return;
       if (one.do === 'land') return world.land(call);
-      return one.do === 'answer' ? world.answer(call, true) : world.lose(call);
+      return one.do === 'lose' ? world.lose(call) : world.answer(call, one.do === 'answer');
     }
     default: return one satisfies never;
   }

@@ -81,7 +81,23 @@ function applied(link: Link, side: Side, attempt: Attempt | undefined, record: R
   const known = withoutRetry(withId(link, side, record.id));
   const answer = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: false });
   const answered = attempt ? landAttempt(foldAnswer(known, side, attempt, answer, context, facts.now), side, attempt, record, context) : foldPlainly(known, side, answer, context, facts.now);
-  return facts.readBack ? foldReadBack(answered, side, attempt, facts.readBack, context, facts.now) : answered;
+  if (facts.readBack) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
+  return attempt && isUnread(attempt, context) ? readLater(answered, attempt, facts.now) : answered;
+}
+
+/** A guarded write of which the histories have yet to tell whether an edit lies beneath it. */
+function isUnread(attempt: Attempt, context: LinkContext): boolean {
+  const { history, conditionalWrites } = context.capabilities[attempt.side];
+  return history && !conditionalWrites && attempt.kind === 'update' && attempt.guard !== null && Object.keys(attempt.groups).length > 0;
+}
+
+/** The read after the answer failed: the write stays on record, though known to have landed, until its histories were read (I2). */
+function readLater(link: Link, attempt: Attempt, now: number): Link {
+  const due = link.state.readDue?.[attempt.side];
+  return withState(link, {
+    attempts: [...link.state.attempts, { ...attempt, status: 'unresolved' }],
+    readDue: { ...link.state.readDue, [attempt.side]: { at: now, blocks: due?.blocks ?? false } },
+  });
 }
 
 function foldPlainly(link: Link, side: Side, image: SideImage, context: LinkContext, now: number): Link {

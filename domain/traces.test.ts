@@ -136,7 +136,8 @@ describe('trace 6: a late write over an edit, without conditional writes', () =>
   it('is noticed also when the same value was sent again and answered before the edit (I2)', () => {
     const story = hung();
     const resent = START + 15_000;
-    story.applied(story.sends('external', GUARD), 'A', { revision: '11', at: resent });
+    const answer = story.readBack('external', 'A', { revision: '11', history: [entry('A', resent), entry('o', START)] });
+    story.applied(story.sends('external', GUARD), 'A', { revision: '11', at: resent, readBack: answer });
     expect(story.link.state.attempts).toHaveLength(1);
     const before = [entry('h', START + 20_000, 'sara'), entry('A', resent), entry('o', START)];
     story.reads('external', 'h', { revision: '12', history: before });
@@ -161,7 +162,7 @@ describe('trace 6: a late write over an edit, without conditional writes', () =>
     story.shows('bevatel', 'b', { revision: '12' });
     const second = story.sends('external', GUARD);
     const history = [entry('A', START + 20_001), entry('b', START + 20_000), entry('o', START)];
-    story.pass(100).applied(second, 'b', { revision: '11', at: START + 20_000, readBack: { record: story.record('external', 'A', { revision: '12', at: START + 20_001, history }), from: story.now, to: story.now } });
+    story.pass(100).applied(second, 'b', { revision: '11', at: START + 20_000, readBack: story.readBack('external', 'A', { revision: '12', at: START + 20_001, history }) });
     expect(story.group().base).toEqual([['A'], ['A']]);
     expect(story.wanted()).toBe('external:b');
     expect(story.conflicts()).toEqual([]);
@@ -254,7 +255,8 @@ describe('trace 10: our value, an edit, our value again', () => {
   it.each(SYSTEMS)('the edit that a read saw does not stay on the other side ($kind)', ({ external }) => {
     const story = new Story({ external }).agreed();
     story.shows('bevatel', 'b', { revision: '11' });
-    story.applied(story.sends('external', GUARD), 'b', { revision: '11' });
+    const answered = [entry('b', START + 50), entry('o', START)];
+    story.applied(story.sends('external', GUARD), 'b', { revision: '11', readBack: story.readBack('external', 'b', { revision: '11', history: answered }) });
     story.reads('external', 'c', { revision: '12' });
     const write = story.sends('bevatel');
     story.reads('external', 'b', { revision: '13' });

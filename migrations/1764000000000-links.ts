@@ -77,13 +77,14 @@ create table decisions (
   cause_id       text not null,
   side           text,
   verdict        text not null,
-  groups         jsonb not null,
+  groups         json not null,
   -- topic-partition and offset of the change behind it; null for decisions that the sweep relays
   source         text,
   source_offset  bigint,
-  awaits_relay   boolean not null default false,
-  primary key (tenant_id, integration_id, link_id, decided_at, decision_id)
+  awaits_relay   boolean not null default false
 );
+-- no unique key: a decision is written with the position that it moves, so never twice (I7), and it is the busiest table
+create index decisions_of_link on decisions (tenant_id, link_id, decided_at);
 create index decisions_decided_at on decisions using brin (decided_at) with (pages_per_range = 16);
 create index decisions_awaits_relay on decisions (decided_at) where awaits_relay;
 

@@ -2,6 +2,7 @@
 import type { PoolClient } from 'pg';
 import type { DeadLetter } from '../schemas/decision.ts';
 import type { Side } from '../schemas/value.ts';
+import { textArray } from './binary-arrays.ts';
 
 export type Quarantined = DeadLetter & { readonly side: Side | null; readonly detail: string | null };
 
@@ -22,7 +23,7 @@ export async function supersede(client: PoolClient, records: readonly { tenantId
     text: `update dead_letters d set status = 'superseded'
            from unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, side, record_id)
            where d.status = 'open' and d.tenant_id = n.tenant_id and d.side = n.side and d.record_id = n.record_id`,
-    values: [records.map((one) => one.tenantId), records.map((one) => one.side), records.map((one) => one.recordId)],
+    values: [textArray(records.map((one) => one.tenantId)), textArray(records.map((one) => one.side)), textArray(records.map((one) => one.recordId))],
   });
 }
 

@@ -8,17 +8,14 @@ import { preparePair } from './pairs.ts';
 import type { Plan } from './plan.ts';
 import { START } from './records.ts';
 
-const CHUNK = 2_000;
+const CHUNK = 500;
 
 export async function storePairs(pool: Pool, context: LinkContext, plan: Plan): Promise<void> {
-  let stored = Promise.resolve();
   for (let from = 0; from < plan.pairs; from += CHUNK) {
     const writes: LinkWrite[] = [];
     for (let pair = from; pair < Math.min(plan.pairs, from + CHUNK); pair += 1) {
       writes.push({ link: preparePair(context, plan, pair).link, lane: 'live', lease: 'keep' });
     }
-    await stored;
-    stored = inTransaction(pool, (client) => saveLinks(client, writes, [], START));
+    await inTransaction(pool, (client) => saveLinks(client, writes, [], START));
   }
-  await stored;
 }

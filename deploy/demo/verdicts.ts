@@ -24,7 +24,7 @@ export async function countConflicts(pool: Pool): Promise<readonly ConflictCount
   const { rows } = await pool.query<Row>(
     `with told as (
        select distinct on (d.link_id, g->>'group', g->'bevatel', g->'external') g as one
-       from decisions d cross join lateral jsonb_array_elements(d.groups) as g
+       from decisions d cross join lateral jsonb_array_elements(d.groups::jsonb) as g
        where g->>'verdict' in ('conflict_resolved', 'conflict_held')
        order by d.link_id, g->>'group', g->'bevatel', g->'external', d.decided_at desc)
      select one->>'group' as group, coalesce(one->>'conflict', '') as type, one->>'verdict' as verdict, one->>'rule' as rule, count(*) as count, (array_agg(one))[1] as example

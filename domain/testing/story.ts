@@ -129,6 +129,11 @@ export class Story {
     return { id: idOn(this.link, side) ?? `${side}-new`, revision, values: image, fieldTimes, histories, modifiedAt, references: reference === null ? {} : { [key]: reference }, mergedIds: [] };
   }
 
+  /** What deliver reads after the answer of a write, where the system has histories. */
+  readBack(side: Side, shown: Shown, facts: ShownFacts): NonNullable<OutcomeFacts['readBack']> {
+    return { record: this.record(side, shown, facts), from: this.now, to: this.now };
+  }
+
   image(side: Side, shown: Shown, facts: ShownFacts = {}): SideImage {
     const field = side === 'bevatel' ? 'company_name' : 'company';
     const values: Image = isImage(shown) ? shown : { [field]: shown };

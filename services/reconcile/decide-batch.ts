@@ -10,7 +10,7 @@ import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
-import type { Lane } from '../../schemas/value.ts';
+import type { Image, Lane, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import { matchRecord } from './match-record.ts';
 import type { Entry, Workspace } from './workspace.ts';
@@ -78,7 +78,11 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
 /** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
 function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactChange {
   if (change.side !== 'bevatel' || change.kind !== 'image') return change;
-  const image = Object.fromEntries(mapping.fields.bevatel.flatMap((field) => (Object.hasOwn(change.image, field) ? [[field, change.image[field] ?? null]] : [])));
+  const image: Record<string, Value> = {};
+  for (const field of mapping.fields.bevatel) {
+    const value = change.image[field];
+    if (value !== undefined) image[field] = value;
+  }
   return { ...change, image };
 }
 
@@ -106,17 +110,29 @@ function mergedIntoLinked(link: Link, change: ContactChange, survivor: Link, now
 
 /** What keeps the image out: a value that cannot be stored, or a broken type rule whose answer is quarantine; values seen before passed already. */
 function invalidReason(change: ContactChange, context: LinkContext, link: Link | undefined): string | null {
-  const unstorable = unstorableField(change.image);
+  const news = newsIn(change.image, link?.state.seen[change.side]?.values);
+  if (news === null) return null;
+  const unstorable = unstorableField(news);
   if (unstorable !== null) return `${unstorable}:unstorable`;
-  const seen = link?.state.seen[change.side];
   for (const rule of context.mapping.lenses) {
-    if (rule.invalid !== 'quarantine') continue;
-    const values = pick(change.image, rule.lens.fields[change.side]);
-    if (!values || (seen && values.every((value, index) => seen.values[rule.lens.fields[change.side][index] ?? ''] === value))) continue;
-    const canonical = rule.lens.canonical(change.side, values);
-    if (!canonical.ok) return `${canonical.field}:${canonical.reason}`;
+    const fields = rule.lens.fields[change.side];
+    if (rule.invalid !== 'quarantine' || !fields.some((field) => news[field] !== undefined)) continue;
+    const values = pick(change.image, fields);
+    const canonical = values ? rule.lens.canonical(change.side, values) : null;
+    if (canonical?.ok === false) return `${canonical.field}:${canonical.reason}`;
   }
   return null;
+}
+
+/** The part of an image that is not what is seen already; null when there is none. */
+function newsIn(image: Image, seen: Image | undefined): Image | null {
+  if (!seen) return image;
+  let news: Record<string, Value> | null = null;
+  for (const field in image) {
+    const value = image[field];
+    if (value !== undefined && seen[field] !== value) (news ??= {})[field] = value;
+  }
+  return news;
 }
 
 /** Times of values that a sibling link wrote into the shared Bevatel contact, whichever copy arrives first (trace 5). */

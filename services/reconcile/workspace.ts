@@ -21,6 +21,8 @@ export interface Entry {
   keysChanged: boolean;
 }
 
+const NOBODY: readonly Entry[] = [];
+
 export class Workspace {
   readonly #entries = new Set<Entry>();
   readonly #byRecord = new Map<string, Entry[]>();
@@ -42,7 +44,8 @@ export class Workspace {
   /** Links of any integration that share this Bevatel contact. */
   siblings(link: Link): readonly Entry[] {
     if (link.bevatelId === null) return [];
-    return (this.#byRecord.get(`${link.tenantId}|bevatel|${link.bevatelId}`) ?? []).filter((entry) => entry.link !== link);
+    const all = this.#byRecord.get(`${link.tenantId}|bevatel|${link.bevatelId}`) ?? NOBODY;
+    return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link);
   }
 
   /** One-sided links that lack `missing` and carry any of the keys. */

@@ -47,9 +47,9 @@ export async function isFollowed({ bevatel }: Flow): Promise<boolean> {
 export async function unrestOf(flow: Flow): Promise<string[]> {
   const { rows: [counts] } = await flow.deps.pool.query<Record<string, string>>(`
     select (select count(*) from links where due_at is not null) as "links are due",
-      (select count(*) from links where lease_id is not null) as "links are leased",
+      (select count(*) from links where lease_until > $1) as "links are leased",
       (select count(*) from links where jsonb_path_exists(state::jsonb, '$.attempts[*] ? (@.status == "outstanding")')) as "attempts are outstanding",
-      (select count(*) from waiting_hints) as "hints wait"`);
+      (select count(*) from waiting_hints) as "hints wait"`, [flow.deps.clock()]);
   const work = Object.entries(counts ?? {}).filter(([, count]) => Number(count) > 0).map(([what, count]) => `${count} ${what}`);
   return [...work, ...await unread(flow)];
 }
