@@ -35,7 +35,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<Part> {
   return new Part({
     name: 'kafka',
     command: 'java',
-    args: ['-Xms256m', '-Xmx512m', ...(throwaway ? ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] : ['-XX:+UseG1GC']), ...java, 'kafka.Kafka', properties],
+    args: ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...java, 'kafka.Kafka', properties],
     cwd: dataDir,
     logFile,
     probe: () => describeCluster([`127.0.0.1:${brokerPort}`]),
