@@ -68,7 +68,7 @@ export interface Consumption {
 const RETRY_MS = { first: 200, last: 5_000 };
 /** What a handler has for its rollback once its signal ended. */
 const ABORT_GRACE_MS = 2_000;
-const COMMIT_EVERY_MS = { stored: 1_000, group: 0 };
+const COMMIT_EVERY_MS = { stored: 1_000, group: 100 };
 
 function backoff(failures: number): number {
   return Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** failures);

@@ -7,6 +7,7 @@
  * again (I7). Nothing is remembered over a crash. The queue is bounded; beyond it `publish` rejects at once.
  */
 import { SyncError } from '../schemas/errors.ts';
+import { sleep } from './sleep.ts';
 
 export interface Message {
   readonly topic: string;
@@ -33,6 +34,8 @@ export interface PublisherOptions {
   /** Bounds of one send. All messages of one partition travel as one record batch, which must stay below the topic's `max.message.bytes` (4 MiB, see kafka.ts). */
   readonly maxSend?: number;
   readonly maxSendBytes?: number;
+  /** How long the first message waits for others (ms, default 0). */
+  readonly lingerMs?: number;
 }
 
 interface Waiting {
@@ -66,12 +69,12 @@ export function cutIntoSends(messages: readonly Message[], maxSend: number, maxS
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { send, maxQueued = 50_000, maxQueuedBytes = 33_554_432, maxSend = 4_000, maxSendBytes = 2_500_000 } = options;
+  const { send, maxQueued = 50_000, maxQueuedBytes = 33_554_432, maxSend = 4_000, maxSendBytes = 2_500_000, lingerMs = 0 } = options;
   const waiting: Waiting[] = [];
   let queued = 0;
   let queuedBytes = 0;
   let pump: Promise<void> | undefined;
-  let closed = false;
+  const closing = new AbortController();
 
   /** Whole calls, so that each resolves by its own acknowledgement; the first may exceed the bounds alone. */
   function takeCalls(): Waiting[] {
@@ -101,12 +104,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
   async function run(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    while (waiting.length > 0) await sendCalls(takeCalls());
+    while (waiting.length > 0) {
+      if (lingerMs > 0) await sleep(lingerMs, closing.signal);
+      await sendCalls(takeCalls());
+    }
     pump = undefined;
   }
   function publish(messages: readonly Message[]): Promise<void> {
     if (messages.length === 0) return Promise.resolve();
-    if (closed) return Promise.reject(new SyncError('kafka_unavailable', 'the publisher is closed'));
+    if (closing.signal.aborted) return Promise.reject(new SyncError('kafka_unavailable', 'the publisher is closed'));
     const bytes = bytesOf(messages);
     if (queued > 0 && (queued + messages.length > maxQueued || queuedBytes + bytes > maxQueuedBytes)) {
       return Promise.reject(new SyncError('kafka_unavailable', `${queued} messages wait already for Kafka's acknowledgement`));
@@ -122,7 +128,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     publish,
     queued: () => queued,
     close: async () => {
-      closed = true;
+      closing.abort();
       await pump;
     },
   };

@@ -17,12 +17,14 @@ export interface HintFacts {
 export async function readHintFacts(pool: Pool, key: IntegrationKey, externalIds: readonly string[], bevatelIds: readonly string[]): Promise<readonly HintFacts[]> {
   const { rows } = await pool.query<{ external_id: string | null; bevatel_id: string | null; seen: StoredSeen | null; attempts: readonly Attempt[] }>({
     name: 'read-hint-facts',
-    text: `select l.external_id, l.bevatel_id, l.state #> '{seen,external}' as seen, coalesce(l.state -> 'attempts', '[]'::json) as attempts from links l
-           where l.tenant_id = $1 and l.integration_id = $2 and l.external_id = any($3) and l.external_id is not null
+    text: `select l.external_id, l.bevatel_id, l.state #> '{seen,external}' as seen, coalesce(l.state -> 'attempts', '[]'::json) as attempts
+           from unnest($3::text[]) as x(external_id)
+             join links l on l.tenant_id = $1 and l.integration_id = $2 and l.external_id = x.external_id
            union all
-           select l.external_id, l.bevatel_id, l.state #> '{seen,external}', coalesce(l.state -> 'attempts', '[]'::json) from links l
-           where l.tenant_id = $1 and l.integration_id = $2 and l.bevatel_id = any($4) and l.bevatel_id is not null
-             and (l.external_id is null or not l.external_id = any($3))`,
+           select l.external_id, l.bevatel_id, l.state #> '{seen,external}', coalesce(l.state -> 'attempts', '[]'::json)
+           from unnest($4::text[]) as b(bevatel_id)
+             join links l on l.tenant_id = $1 and l.integration_id = $2 and l.bevatel_id = b.bevatel_id
+           where l.external_id is null or not l.external_id = any($3)`,
     values: [key.tenantId, key.integrationId, externalIds, bevatelIds],
   });
   return rows.map((row) => ({ externalId: row.external_id, bevatelId: row.bevatel_id, seen: row.seen && decodeSeen(row.seen), attempts: row.attempts }));

@@ -25,6 +25,9 @@ export interface LaneOptions {
   readonly onFatal: (error: SyncError) => void;
 }
 
+/** Edits come in flocks, and a batch costs the same for one as for ten. */
+const LINGER_MS = 10;
+
 interface PartitionState {
   next: number;
   readonly relay: PartitionRelay;
@@ -72,7 +75,7 @@ export async function consumeLane(options: LaneOptions): Promise<Consumption> {
   };
 
   const consume: ConsumeOptions = {
-    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, onBatch, onFatal: options.onFatal,
+    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, lingerMs: LINGER_MS, onBatch, onFatal: options.onFatal,
     positions: {
       kind: 'stored', positionOf,
       onExpired: async (_topic, partition, from, to) => {

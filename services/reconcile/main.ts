@@ -6,18 +6,22 @@ import { sleep } from '../../runtime/sleep.ts';
 import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
+import { analyzeYoungTables } from '../../store/young-tables.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { reconcileMetrics } from './metrics.ts';
 import { runSweep } from './sweep.ts';
 
+/** Nobody waits for a decision's copy on its topic. */
+const DECISIONS_LINGER_MS = 100;
 const REFRESH_MS = 1_000;
+const ANALYZE_MS = 2_000;
 const MAX_BATCH = 1_000;
 
 export async function startReconcile(deps: Deps): Promise<Role & { readonly lanes: readonly Consumption[] }> {
   const stopping = new AbortController();
   const book = new IntegrationBook(deps.pool);
   await book.refresh();
-  const publisher = deps.kafka.publisher();
+  const publisher = deps.kafka.publisher({ lingerMs: DECISIONS_LINGER_MS });
   const metrics = reconcileMetrics(deps.metrics);
   const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
@@ -26,6 +30,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
+    analyzeWhileYoung(deps, stopping.signal),
   ];
   let stopped: Promise<void> | undefined;
   return {
@@ -44,5 +49,15 @@ async function keepFresh(book: IntegrationBook, deps: Deps, signal: AbortSignal)
   while (!signal.aborted) {
     await sleep(REFRESH_MS, signal);
     await book.refresh().catch((error: unknown) => deps.logger.warn({ err: describeError(error) }, 'integrations could not be read'));
+  }
+}
+
+async function analyzeWhileYoung(deps: Deps, signal: AbortSignal): Promise<void> {
+  for (let young = 1; young > 0 && !signal.aborted;) {
+    await sleep(ANALYZE_MS, signal);
+    young = await analyzeYoungTables(deps.pool).catch((error: unknown) => {
+      deps.logger.warn({ err: describeError(error) }, 'tables could not be analyzed');
+      return 1;
+    });
   }
 }

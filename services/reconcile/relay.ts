@@ -47,17 +47,14 @@ export class PartitionRelay {
     this.#isBroken = false;
   }
 
-  /** Publishes a committed batch's decisions while the next batch is under way. */
+  /** Publishes a committed batch's decisions while the next batches are under way; in order, as the publisher keeps it. */
   push(decisions: readonly ContactDecision[], next: number, decidedAt: number): void {
-    this.#sending = this.#sending.then(async () => {
-      if (this.#isBroken) return;
-      try {
-        await this.#deps.publisher.publish(decisionMessages(this.#deps, decisions));
-        this.#relayed = { offset: next, at: decidedAt };
-      } catch {
-        this.#isBroken = true;
-      }
-    });
+    if (this.#isBroken) return;
+    const sent = this.#deps.publisher.publish(decisionMessages(this.#deps, decisions));
+    this.#sending = Promise.all([this.#sending, sent]).then(
+      () => { if (!this.#isBroken) this.#relayed = { offset: next, at: decidedAt }; },
+      () => { this.#isBroken = true; },
+    );
   }
 
   /** Waits for what is on its way; after a failure, catches up from the rows before anything else is decided. */
