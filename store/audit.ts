@@ -1,5 +1,5 @@
 /** The audit: every action of an operator, written in the transaction of its effect (design §7). */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 
 export interface AuditEntry {
   readonly tenantId: string;
@@ -13,11 +13,11 @@ export interface AuditEntry {
   readonly doneAt: number;
 }
 
-export async function insertAudit(client: Pool | PoolClient, entry: AuditEntry): Promise<void> {
-  await client.query(
-    'insert into audit (tenant_id, audit_id, actor, action, target, done_at) values ($1, $2, $3, $4, $5, $6)',
-    [entry.tenantId, entry.auditId, entry.actor, entry.action, entry.target, entry.doneAt],
-  );
+export async function insertAudit(database: { query(statement: QueryConfig): Promise<unknown> }, entry: AuditEntry): Promise<void> {
+  await database.query({
+    text: 'insert into audit (tenant_id, audit_id, actor, action, target, done_at) values ($1, $2, $3, $4, $5, $6)',
+    values: [entry.tenantId, entry.auditId, entry.actor, entry.action, entry.target, entry.doneAt],
+  });
 }
 
 /** The newest first. */

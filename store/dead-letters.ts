@@ -1,5 +1,6 @@
 /** Dead letters as an operator sees and replays them; store/quarantine.ts writes them (I8). */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
+import type { Transaction } from '../runtime/database.ts';
 import type { Side } from '../schemas/value.ts';
 
 export const DEAD_LETTER_STATUSES = ['open', 'replayed', 'superseded'] as const;
@@ -96,13 +97,13 @@ export type ReplayOutcome = { readonly kind: 'REPLAYED'; readonly letter: WholeD
  * Publishes a letter while its row is locked, then marks it. A crash in between publishes it once more, which state
  * makes a no-op (I7); two operators at once replay it once.
  */
-export async function replayOnce(client: PoolClient, deadLetterId: string, publish: (letter: WholeDeadLetter) => Promise<void>): Promise<ReplayOutcome> {
-  const { rows } = await client.query<WholeRow>(`select ${COLUMNS}, record_key, bytes from dead_letters where dead_letter_id = $1 for update`, [deadLetterId]);
+export async function replayOnce(transaction: Transaction, deadLetterId: string, publish: (letter: WholeDeadLetter) => Promise<void>): Promise<ReplayOutcome> {
+  const { rows } = await transaction.query<WholeRow>({ text: `select ${COLUMNS}, record_key, bytes from dead_letters where dead_letter_id = $1 for update`, values: [deadLetterId] });
   const row = rows[0];
   if (!row) return { kind: 'NOT_FOUND' };
   if (row.status !== 'open') return { kind: 'NOT_OPEN', status: row.status };
   const letter: WholeDeadLetter = { ...toLetter(row), key: row.record_key, bytes: row.bytes };
   await publish(letter);
-  await client.query("update dead_letters set status = 'replayed' where dead_letter_id = $1", [deadLetterId]);
+  transaction.send({ text: "update dead_letters set status = 'replayed' where dead_letter_id = $1", values: [deadLetterId] });
   return { kind: 'REPLAYED', letter };
 }

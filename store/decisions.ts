@@ -1,5 +1,6 @@
 /** Decisions: one row per change and link, written with the state that they explain. */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
+import type { Transaction } from '../runtime/database.ts';
 import type { ContactDecision } from '../schemas/decision.ts';
 import { bigintArray, jsonArray, textArray } from './binary-arrays.ts';
 
@@ -19,10 +20,10 @@ const INSERT = `
   select n.*, n.source is null from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::json[], $13::text[], $14::bigint[])
     as n(tenant_id, integration_id, link_id, decided_at, decision_id, bevatel_id, external_id, cause, cause_id, side, verdict, groups, source, source_offset)`;
 
-export async function insertDecisions(client: PoolClient, writes: readonly DecisionWrite[]): Promise<void> {
+export function insertDecisions(transaction: Transaction, writes: readonly DecisionWrite[]): void {
   if (writes.length === 0) return;
   const of = <T>(column: (decision: ContactDecision) => T): T[] => writes.map(({ decision }) => column(decision));
-  await client.query({
+  transaction.send({
     name: 'insert-decisions',
     text: INSERT,
     values: [
@@ -60,12 +61,13 @@ export async function unrelayedDecisions(pool: Pool, source: string, fromOffset:
 }
 
 /** Takes decisions that await the sweep, publishes them, and marks them; another sweep passes them over meanwhile. */
-export async function relayAwaiting(client: PoolClient, limit: number, publish: (decisions: readonly ContactDecision[]) => Promise<void>): Promise<number> {
-  const { rows } = await client.query<Row & { ctid: string }>(
-    'select ctid, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', [limit]);
+export async function relayAwaiting(transaction: Transaction, limit: number, publish: (decisions: readonly ContactDecision[]) => Promise<void>): Promise<number> {
+  const { rows } = await transaction.query<Row & { ctid: string }>({
+    text: 'select ctid, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', values: [limit],
+  });
   if (rows.length === 0) return 0;
   await publish(rows.map(toDecision));
-  await client.query('update decisions set awaits_relay = false where ctid = any($1::tid[])', [rows.map((row) => row.ctid)]);
+  transaction.send({ text: 'update decisions set awaits_relay = false where ctid = any($1::tid[])', values: [rows.map((row) => row.ctid)] });
   return rows.length;
 }
 

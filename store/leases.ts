@@ -1,5 +1,5 @@
 /** Leases: which due links one worker writes at a time (design §6). A crash frees them when the lease ends. */
-import type { PoolClient } from 'pg';
+import type { Transaction } from '../runtime/database.ts';
 import { LANES } from '../schemas/value.ts';
 import { LINK_COLUMNS, toStoredLink } from './links.ts';
 import type { LinkKey, StoredLink } from './links.ts';
@@ -16,8 +16,8 @@ export interface LeaseRequest {
 }
 
 /** Locks due links for the rest of the transaction, the live lane first; other workers pass them over. */
-export async function lockDue(client: PoolClient, request: LeaseRequest): Promise<StoredLink[]> {
-  const { rows } = await client.query<Parameters<typeof toStoredLink>[0] & { due_at: string }>({
+export async function lockDue(transaction: Transaction, request: LeaseRequest): Promise<StoredLink[]> {
+  const { rows } = await transaction.query<Parameters<typeof toStoredLink>[0] & { due_at: string }>({
     name: 'lock-due',
     text: `
       select ${LINK_COLUMNS}, l.due_at from links l
@@ -35,8 +35,8 @@ export async function lockDue(client: PoolClient, request: LeaseRequest): Promis
 }
 
 /** Locks links by key, in the common order. */
-export async function lockByKey(client: PoolClient, keys: readonly LinkKey[]): Promise<StoredLink[]> {
-  const { rows } = await client.query<Parameters<typeof toStoredLink>[0]>({
+export async function lockByKey(transaction: Transaction, keys: readonly LinkKey[]): Promise<StoredLink[]> {
+  const { rows } = await transaction.query<Parameters<typeof toStoredLink>[0]>({
     name: 'lock-by-key',
     text: `
       select ${LINK_COLUMNS} from links l

@@ -4,9 +4,9 @@
  * Locking order everywhere: by (tenant, integration, link id), in one statement, after the advisory locks on match
  * identities (design §5), so that reconcile and deliver cannot deadlock with each other.
  */
-import type { PoolClient } from 'pg';
 import type { Link } from '../domain/link.ts';
 import { dueOf, heldCount } from '../domain/due.ts';
+import type { Transaction } from '../runtime/database.ts';
 import { LANES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
 import { bigintArray, booleanArray, jsonArray, smallintArray, textArray } from './binary-arrays.ts';
@@ -60,10 +60,10 @@ export function toStoredLink(row: Row): StoredLink {
 }
 
 /** Locks every link of these records, and the links with these ids, in the common order. */
-export async function lockLinks(client: PoolClient, records: readonly RecordRef[], linkIds: readonly LinkKey[] = []): Promise<StoredLink[]> {
+export async function lockLinks(transaction: Transaction, records: readonly RecordRef[], linkIds: readonly LinkKey[] = []): Promise<StoredLink[]> {
   const bevatel = records.filter((record) => record.side === 'bevatel');
   const external = records.filter((record) => record.side === 'external');
-  const { rows } = await client.query<Row>({
+  const { rows } = await transaction.query<Row>({
     name: 'lock-links',
     text: `
       select ${LINK_COLUMNS} from links l
@@ -105,9 +105,9 @@ export interface LinkWrite {
 }
 
 /** Inserts new links and updates known ones, one statement each. Locked rows only, so nothing is lost (I6). */
-export async function saveLinks(client: PoolClient, inserted: readonly LinkWrite[], updated: readonly LinkWrite[], now: number): Promise<void> {
-  if (inserted.length > 0) await client.query({ name: 'insert-links', text: INSERT, values: columns(inserted, now) });
-  if (updated.length > 0) await client.query({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
+export function saveLinks(transaction: Transaction, inserted: readonly LinkWrite[], updated: readonly LinkWrite[], now: number): void {
+  if (inserted.length > 0) transaction.send({ name: 'insert-links', text: INSERT, values: columns(inserted, now) });
+  if (updated.length > 0) transaction.send({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
 }
 
 const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[])
@@ -118,11 +118,14 @@ const INSERT = `
   select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
   from ${UNNEST}`;
 
-/** A link that is due already stays so since then: the one that waits longest goes first, and no index changes. */
+/**
+ * A link that is due already stays so since then: the one that waits longest goes first, and no index changes. Nor does
+ * one when a lease is taken; the row is due again when the lease ends, at the latest.
+ */
 const UPDATE = `
   update links l set
     bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state,
-    due_at = case when n.due_at <= $15 and l.due_at <= $15 and l.due_kind = n.due_kind then l.due_at else n.due_at end, due_kind = n.due_kind, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
+    due_at = case when n.lease = 'take' then least(l.due_at, n.due_at) when n.due_at <= $15 and l.due_at <= $15 and l.due_kind = n.due_kind then l.due_at else n.due_at end, due_kind = case when n.lease = 'take' then coalesce(l.due_kind, n.due_kind) else n.due_kind end, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
     lease_id = case n.lease when 'keep' then l.lease_id else n.lease_id end,
     lease_until = case n.lease when 'keep' then l.lease_until else n.lease_until end,
     version = l.version + 1, updated_at = $15
@@ -155,11 +158,11 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
 }
 
 /** Removes one-sided links that were absorbed into another. */
-export async function deleteLinks(client: PoolClient, keys: readonly LinkKey[]): Promise<void> {
+export function deleteLinks(transaction: Transaction, keys: readonly LinkKey[]): void {
   if (keys.length === 0) return;
-  await client.query(
-    `delete from links l using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
-     where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
-    [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
-  );
+  transaction.send({
+    text: `delete from links l using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+           where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
+    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
+  });
 }

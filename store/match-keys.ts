@@ -1,5 +1,5 @@
 /** Match keys of one-sided links, and the advisory locks that make matching and reserving one step (I4). */
-import type { PoolClient } from 'pg';
+import type { Transaction } from '../runtime/database.ts';
 import type { Side } from '../schemas/value.ts';
 import type { LinkKey } from './links.ts';
 
@@ -15,21 +15,21 @@ export interface IdentityBucket {
 }
 
 /** Takes the locks in one sorted order and holds them to the end of the transaction. */
-export async function lockIdentities(client: PoolClient, buckets: readonly IdentityBucket[]): Promise<void> {
+export function lockIdentities(transaction: Transaction, buckets: readonly IdentityBucket[]): void {
   if (buckets.length === 0) return;
-  await client.query(
-    `select pg_advisory_xact_lock(k) from (
+  transaction.send({
+    text: `select pg_advisory_xact_lock(k) from (
        select distinct hashtextextended(t || '|' || i || '|' || b, 0) as k
        from unnest($1::text[], $2::text[], $3::int[]) as n(t, i, b) order by k
      ) as sorted`,
-    [buckets.map((one) => one.tenantId), buckets.map((one) => one.integrationId), buckets.map((one) => one.bucket)],
-  );
+    values: [buckets.map((one) => one.tenantId), buckets.map((one) => one.integrationId), buckets.map((one) => one.bucket)],
+  });
 }
 
 /** One-sided links that carry any of these keys. */
-export async function findByMatchKeys(client: PoolClient, wanted: readonly { tenantId: string; integrationId: string; matchKey: string }[]): Promise<MatchKeyRow[]> {
+export async function findByMatchKeys(transaction: Transaction, wanted: readonly { tenantId: string; integrationId: string; matchKey: string }[]): Promise<MatchKeyRow[]> {
   if (wanted.length === 0) return [];
-  const { rows } = await client.query<{ tenant_id: string; integration_id: string; link_id: string; side: Side; match_key: string }>({
+  const { rows } = await transaction.query<{ tenant_id: string; integration_id: string; link_id: string; side: Side; match_key: string }>({
     name: 'find-by-match-keys',
     text: `
       select k.tenant_id, k.integration_id, k.link_id, k.side, k.match_key from match_keys k
@@ -41,9 +41,9 @@ export async function findByMatchKeys(client: PoolClient, wanted: readonly { ten
 }
 
 /** Replaces the keys of links: a paired link has none. */
-export async function replaceMatchKeys(client: PoolClient, links: readonly LinkKey[], rows: readonly MatchKeyRow[]): Promise<void> {
+export function replaceMatchKeys(transaction: Transaction, links: readonly LinkKey[], rows: readonly MatchKeyRow[]): void {
   if (links.length > 0) {
-    await client.query({
+    transaction.send({
       name: 'delete-match-keys',
       text: `delete from match_keys m using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
              where m.tenant_id = n.tenant_id and m.integration_id = n.integration_id and m.link_id = n.link_id`,
@@ -51,7 +51,7 @@ export async function replaceMatchKeys(client: PoolClient, links: readonly LinkK
     });
   }
   if (rows.length > 0) {
-    await client.query({
+    transaction.send({
       name: 'insert-match-keys',
       text: `insert into match_keys (tenant_id, integration_id, match_key, side, link_id)
              select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) on conflict do nothing`,

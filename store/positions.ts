@@ -1,5 +1,7 @@
 /** Consumers' positions: the authority on what was done, moved by compare-and-set with the effects (I7). */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
+import { IN_TRANSACTION } from '../runtime/database.ts';
+import type { Transaction } from '../runtime/database.ts';
 import { INTEGRATIONS_MARK } from './integration-book.ts';
 
 export interface PositionKey {
@@ -33,18 +35,21 @@ export async function beginPosition(pool: Pool, key: PositionKey, offset: number
   );
 }
 
-/** `integrations` marks which integrations, in which configurations, the transaction sees (store/integration-book.ts). */
-export type MoveOutcome = { readonly kind: 'MOVED'; readonly integrations: string } | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
+/**
+ * `integrations` marks which integrations, in which configurations, the transaction sees (store/integration-book.ts);
+ * `isAnyDead` tells whether any dead letter is open, which a valid image may supersede.
+ */
+export type MoveOutcome = { readonly kind: 'MOVED'; readonly integrations: string; readonly isAnyDead: boolean } | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
 
 /** The first statement of a batch's transaction: from → to, or the batch is to be discarded. */
-export async function movePosition(client: PoolClient, key: PositionKey, from: number, to: number, relayed: { offset: number; at: number }): Promise<MoveOutcome> {
-  const { rows } = await client.query<{ integrations: string }>({
+export async function movePosition(transaction: Transaction, key: PositionKey, from: number, to: number, relayed: { offset: number; at: number }): Promise<MoveOutcome> {
+  const { rows } = await transaction.query<{ integrations: string; is_any_dead: boolean }>({
     name: 'move-position',
     text: `update positions set next_offset = $5, relayed_offset = $6, relayed_at = $7
-           where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4
-           returning (${INTEGRATIONS_MARK}) as integrations`,
+           where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4 and ${IN_TRANSACTION}
+           returning (${INTEGRATIONS_MARK}) as integrations, exists (select from dead_letters where status = 'open') as is_any_dead`,
     values: [key.group, key.topic, key.partition, from, to, relayed.offset, relayed.at],
   });
   const row = rows[0];
-  return row ? { kind: 'MOVED', integrations: row.integrations } : { kind: 'ANOTHER_CONSUMER_WENT_ON' };
+  return row ? { kind: 'MOVED', integrations: row.integrations, isAnyDead: row.is_any_dead } : { kind: 'ANOTHER_CONSUMER_WENT_ON' };
 }

@@ -5,8 +5,8 @@
  * upsert with the row's key and two jsonb columns per event, commit, produce one event per event. Of two events with
  * one key in a batch the later one is written, because one statement can touch a row only once.
  */
-import type { PoolClient } from 'pg';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { Deps } from '../../runtime/deps.ts';
 import type { KafkaRecord } from '../../runtime/kafka.ts';
 import { PartitionWorker } from '../../runtime/partition.ts';
@@ -74,15 +74,15 @@ export async function writeBatch(deps: Deps, records: readonly KafkaRecord[]): P
     return one.value;
   });
   const rows = new Map(changes.map((change, index) => [keyOf(records[index]), change]));
-  await inTransaction(deps.pool, (client) => writeRows(client, rows));
+  await inTransaction(deps.pool, (transaction) => writeRows(transaction, rows));
   return changes;
 }
 
-async function writeRows(client: PoolClient, rows: ReadonlyMap<string, ContactChange>): Promise<void> {
+async function writeRows(transaction: Transaction, rows: ReadonlyMap<string, ContactChange>): Promise<void> {
   const keys = [...rows.keys()];
   const changes = [...rows.values()];
-  await client.query({ name: 'probe-lock', text: 'select key, image, meta from probe_rows where key = any($1) order by key for update', values: [keys] });
-  await client.query({
+  await transaction.query({ name: 'probe-lock', text: 'select key, image, meta from probe_rows where key = any($1) order by key for update', values: [keys] });
+  transaction.send({
     name: 'probe-upsert',
     text: `insert into probe_rows (key, image, meta) select * from unnest($1::text[], $2::jsonb[], $3::jsonb[])
            on conflict (key) do update set image = excluded.image, meta = excluded.meta`,

@@ -120,7 +120,7 @@ export class HintWork {
       deadLetterId: newId(), tenantId: hint.tenantId, integrationId: hint.integrationId, side: hint.side, recordId: hint.recordId,
       code: error.code, detail: error.message, stage: 'capture' as const, topic, partition, offset: String(offset), key, bytes, deadAt: clock(),
     }));
-    await this.#insist('bury', () => inTransaction(pool, (client) => insertDeadLetters(client, letters)));
+    await this.#insist('bury', () => inTransaction(pool, (transaction) => insertDeadLetters(transaction, letters)));
     this.#options.report.failed('hints', hints[0]?.hint ?? null, error);
     if (!this.#options.signal.aborted) this.finish(hints, 'dead');
   }
@@ -132,7 +132,7 @@ export class HintWork {
       deadLetterId: newId(), tenantId: null, integrationId: null, side: null, recordId: null, code: error.code, detail: error.message, stage: 'capture' as const,
       topic: at.topic, partition: at.partition, offset: String(at.offset), key: at.key, bytes, deadAt: clock(),
     };
-    await inTransaction(pool, (client) => insertDeadLetters(client, [letter]));
+    await inTransaction(pool, (transaction) => insertDeadLetters(transaction, [letter]));
     this.#options.metrics.hints.inc({ outcome: 'dead' });
     this.#options.report.failed('hints', null, error);
   }

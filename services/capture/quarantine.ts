@@ -20,7 +20,7 @@ export function createQuarantine({ pool, clock, newId, metrics }: QuarantineOpti
       deadLetterId: newId(), tenantId: change.tenantId, integrationId: change.integrationId, side: change.side, recordId: change.recordId, code: error.code,
       detail: error.message, stage: 'capture' as const, topic, partition: -1, offset: '-1', key: Buffer.from(changeKey(change)), bytes: Buffer.from(JSON.stringify(change)), deadAt: clock(),
     };
-    await inTransaction(pool, (client) => insertDeadLetters(client, [letter]));
+    await inTransaction(pool, (transaction) => insertDeadLetters(transaction, [letter]));
     metrics.errors.inc({ part: 'publish', code: error.code });
   };
 }

@@ -8,7 +8,6 @@
  *   3. record outcomes and reads, decide again, release the lease.
  * A crash between any two leaves an attempt on record (read after its deadline before any write) or a lease that ends.
  */
-import type { PoolClient } from 'pg';
 import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
@@ -71,9 +70,9 @@ function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; sto
 }
 
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
-  return inTransaction(deps.pool, async (client) => {
+  return inTransaction(deps.pool, async (transaction) => {
     const now = deps.clock();
-    const due = await lockDue(client, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
+    const due = await lockDue(transaction, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
     const planned = due.map((stored) => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
@@ -86,7 +85,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
       items.push({ stored: { ...stored, link }, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
-    await saveLinks(client, [], writes, now);
+    saveLinks(transaction, [], writes, now);
     return items;
   });
 }
@@ -178,8 +177,8 @@ interface Passed {
 /** Folds the guard reads; what is still wanted gets its attempt, everything else is released with what was learnt. */
 async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
   if (guards.length === 0) return [];
-  return inTransaction(deps.pool, async (client: PoolClient) => {
-    const locked = await lockByKey(client, guards.map(({ item }) => item.stored.link));
+  return inTransaction(deps.pool, async (transaction) => {
+    const locked = await lockByKey(transaction, guards.map(({ item }) => item.stored.link));
     const byLink = new Map(guards.map((guard) => [guard.item.stored.link.linkId, guard]));
     const now = deps.clock();
     const passed: Passed[] = [];
@@ -199,8 +198,8 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
       passed.push({ link, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
-    await saveLinks(client, [], writes, now);
-    await insertDecisions(client, decisions);
+    saveLinks(transaction, [], writes, now);
+    insertDecisions(transaction, decisions);
     return passed;
   });
 }

@@ -55,7 +55,7 @@ describe('leases', () => {
     await insert([wanting(1)]);
     await inTransaction(pool, async (client) => {
       const [stored] = await lockDue(client, REQUEST);
-      await saveLinks(client, [], [{ link: stored?.link as Link, lane: null, lease: { id: 'lease', until: NOW + 3_000 }, dueAt: NOW + 3_000 }], NOW);
+      saveLinks(client, [], [{ link: stored?.link as Link, lane: null, lease: { id: 'lease', until: NOW + 3_000 }, dueAt: NOW + 3_000 }], NOW);
     });
     expect(await due()).toEqual([]);
     expect(await due({ now: NOW + 2_999 })).toEqual([]);
@@ -66,12 +66,12 @@ describe('leases', () => {
     await insert([wanting(1)]);
     await inTransaction(pool, async (client) => {
       const [stored] = await lockDue(client, REQUEST);
-      await saveLinks(client, [], [{ link: stored?.link as Link, lane: null, lease: { id: 'lease', until: NOW + 3_000 }, dueAt: NOW + 3_000 }], NOW);
+      saveLinks(client, [], [{ link: stored?.link as Link, lane: null, lease: { id: 'lease', until: NOW + 3_000 }, dueAt: NOW + 3_000 }], NOW);
     });
     await inTransaction(pool, async (client) => {
       const [stored] = await lockByKey(client, [wanting(1)]);
       expect(stored?.leaseId).toBe('lease');
-      await saveLinks(client, [], [{ link: stored?.link as Link, lane: 'live', lease: 'keep' }], NOW + 10);
+      saveLinks(client, [], [{ link: stored?.link as Link, lane: 'live', lease: 'keep' }], NOW + 10);
     });
     expect(await due({ now: NOW + 20 })).toEqual([]);
     expect(await due({ now: NOW + 3_000 })).toEqual(['l001']);
@@ -124,7 +124,7 @@ describe('races', () => {
     let holding = 0;
     const crosswise = (who: 0 | 1, first: string, second: string) => inTransaction(pool, async (client) => {
       attempts[who] = (attempts[who] ?? 0) + 1;
-      const bump = (linkId: string) => client.query('update links set version = version + 1 where link_id = $1', [linkId]);
+      const bump = (linkId: string) => client.query({ text: 'update links set version = version + 1 where link_id = $1', values: [linkId] });
       await bump(first);
       holding += 1;
       if (holding === 2) bothHold.resolve();
@@ -141,7 +141,7 @@ describe('races', () => {
     let attempts = 0;
     await expect(inTransaction(pool, async (client) => {
       attempts += 1;
-      await saveLinks(client, [{ link: wanting(1), lane: 'live', lease: 'keep' }], [], NOW);
+      saveLinks(client, [{ link: wanting(1), lane: 'live', lease: 'keep' }], [], NOW);
       throw new SyncError('unexpected_answer', 'half-way');
     })).rejects.toMatchObject({ code: 'unexpected_answer' });
     expect([attempts, (await pool.query('select 1 from links')).rowCount]).toEqual([1, 0]);

@@ -4,13 +4,13 @@
  * A record that another link holds already is settled here: a one-sided link of it is absorbed, a pair is a possible
  * duplicate for an operator (I4).
  */
-import type { PoolClient } from 'pg';
 import { decideLink } from '../../domain/decide-link.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
 import type { OutcomeFacts } from '../../domain/outcome.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
 import { isSyncError } from '../../schemas/errors.ts';
@@ -36,7 +36,7 @@ export type Result = { readonly key: LinkKey; readonly side: Side } & (
 
 export async function recordResults(deps: DeliverDeps, known: KnownIntegration, leaseId: string, results: readonly Result[]): Promise<void> {
   if (results.length === 0) return;
-  const written = await inTransaction(deps.pool, (client) => record(client, deps, known, leaseId, results));
+  const written = await inTransaction(deps.pool, (transaction) => record(transaction, deps, known, leaseId, results));
   for (const side of SIDES) {
     const links = written.filter((one) => one.side === side).map((one) => one.link);
     if (links.length > 0) deps.onWritten(known, side, links);
@@ -50,9 +50,9 @@ interface Written {
   readonly link: Link;
 }
 
-async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegration, leaseId: string, results: readonly Result[]): Promise<Written[]> {
+async function record(transaction: Transaction, deps: DeliverDeps, known: KnownIntegration, leaseId: string, results: readonly Result[]): Promise<Written[]> {
   const byLink = new Map(results.map((result) => [result.key.linkId, result]));
-  const locked = await lockByKey(client, results.map(({ key }) => key));
+  const locked = await lockByKey(transaction, results.map(({ key }) => key));
   const now = deps.clock();
   const facts: OutcomeFacts = { now, jitter: deps.random() };
   const writes: { stored: StoredLink; link: Link; result: Result; said: readonly GroupVerdict[] }[] = [];
@@ -60,13 +60,13 @@ async function record(client: PoolClient, deps: DeliverDeps, known: KnownIntegra
     const result = byLink.get(stored.link.linkId);
     if (result) writes.push({ stored, result, ...applyResult(stored.link, result, known, facts) });
   }
-  const settled = await settleIdentities(client, known, writes, now);
+  const settled = await settleIdentities(transaction, known, writes, now);
   const decided = settled.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
     return { stored, result, link: after, groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
   });
-  await saveLinks(client, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
-  await insertDecisions(client, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
+  saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
+  insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
   return decided.flatMap(({ stored, link, result }): Written[] => {
     const attempt = appliedAttempt(stored.link, result);
     return attempt ? [{ side: result.side, attempt, link }] : [];
@@ -96,14 +96,14 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
 }
 
 /** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
-async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(client: PoolClient, known: KnownIntegration, writes: readonly W[], now: number): Promise<readonly W[]> {
+async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(transaction: Transaction, known: KnownIntegration, writes: readonly W[], now: number): Promise<readonly W[]> {
   const taken = writes.flatMap((write) => SIDES.flatMap((side) => {
     const id = idOn(write.link, side);
     return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
   }));
   if (taken.length === 0) return writes;
-  await replaceMatchKeys(client, taken.map(({ write }) => write.link), []);
-  const holders = await lockLinks(client, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
+  replaceMatchKeys(transaction, taken.map(({ write }) => write.link), []);
+  const holders = await lockLinks(transaction, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
   const replaced = new Map<string, Link>();
   const absorbed: Link[] = [];
   const firstToTake = new Map<string, Link>();
@@ -116,8 +116,8 @@ async function settleIdentities<W extends { readonly stored: StoredLink; readonl
     if (isOneSided) absorbed.push(holder);
     replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link, now));
   }
-  await deleteLinks(client, absorbed);
-  await replaceMatchKeys(client, absorbed, []);
+  deleteLinks(transaction, absorbed);
+  replaceMatchKeys(transaction, absorbed, []);
   return writes.map((write) => ({ ...write, link: replaced.get(write.link.linkId) ?? write.link }));
 }
 

@@ -41,11 +41,11 @@ export async function replayDeadLetters(deps: ReplayDeps, order: ReplayOrder, ac
 type Outcome = 'REPLAYED' | 'NOT_FOUND' | 'replayed' | 'superseded' | 'open';
 
 async function replayLetter(deps: ReplayDeps, id: string, actor: string): Promise<Outcome> {
-  return inTransaction(deps.pool, async (client) => {
-    const outcome = await replayOnce(client, id, (letter) => deps.publisher.publish([messageOf(letter)]));
+  return inTransaction(deps.pool, async (transaction) => {
+    const outcome = await replayOnce(transaction, id, (letter) => deps.publisher.publish([messageOf(letter)]));
     if (outcome.kind === 'NOT_FOUND') return 'NOT_FOUND';
     if (outcome.kind === 'NOT_OPEN') return outcome.status;
-    await insertAudit(client, { tenantId: outcome.letter.tenantId ?? '', auditId: deps.newId(), actor, action: 'dead-letter.replay', target: id, doneAt: deps.clock() });
+    await insertAudit(transaction, { tenantId: outcome.letter.tenantId ?? '', auditId: deps.newId(), actor, action: 'dead-letter.replay', target: id, doneAt: deps.clock() });
     return 'REPLAYED';
   });
 }

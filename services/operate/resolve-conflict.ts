@@ -2,12 +2,13 @@
  * Carries an operator's word out: under the link's lock the hold is resolved, the link decided anew, and state,
  * decision and audit are committed together. Delivery is woken afterwards.
  */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { decideLink } from '../../domain/decide-link.ts';
 import type { Held, Link } from '../../domain/link.ts';
 import { joinLinks, movedSides, releaseHold, resolveHeld } from '../../domain/resolve.ts';
 import type { Pair, Resolved } from '../../domain/resolve.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { ApiError, ResolveBody } from '../../schemas/api.ts';
 import { SyncError } from '../../schemas/errors.ts';
@@ -57,7 +58,7 @@ export async function resolveConflict(deps: ResolveDeps, body: ResolveBody, acto
   const known = deps.book.all().find((one) => one.tenantId === stored.link.tenantId && one.integrationId === stored.link.integrationId);
   if (!known) throw new SyncError('not_found', `there is no integration ${stored.link.tenantId}/${stored.link.integrationId}`);
   const was = id.group === null ? null : await shownPair(deps.pool, stored.link, id);
-  const answer = await inTransaction(deps.pool, (client) => resolveLocked(client, { deps, known, id, body, actor, was, key: stored.link }));
+  const answer = await inTransaction(deps.pool, (transaction) => resolveLocked(transaction, { deps, known, id, body, actor, was, key: stored.link }));
   deps.wake.notify(known.tenantId, known.integrationId);
   return answer;
 }
@@ -72,10 +73,10 @@ interface Order {
   readonly key: LinkKey;
 }
 
-async function resolveLocked(client: PoolClient, order: Order): Promise<ResolveAnswer> {
+async function resolveLocked(transaction: Transaction, order: Order): Promise<ResolveAnswer> {
   const { deps, known, id, body, actor } = order;
   const partnerKey = body.linkWith === undefined ? [] : [{ ...keyOf(order.key), linkId: body.linkWith }];
-  const locked = await lockLinks(client, [], [keyOf(order.key), ...partnerKey]);
+  const locked = await lockLinks(transaction, [], [keyOf(order.key), ...partnerKey]);
   const stored = locked.find(({ link }) => link.linkId === id.linkId);
   if (!stored) throw new SyncError('not_found', `there is no link ${id.linkId}`);
   const partner = locked.find(({ link }) => link.linkId === body.linkWith);
@@ -83,11 +84,11 @@ async function resolveLocked(client: PoolClient, order: Order): Promise<ResolveA
   const held = id.group === null ? null : stored.link.state.groups[id.group]?.held ?? null;
   const resolved = unwrap(resolveAny(order, stored, partner), order);
   const decided = decideLink(resolved, known.context, now);
-  if (partner) await absorb(client, stored, partner);
-  await saveLinks(client, [], [{ link: decided.link, lane: 'live', lease: 'keep' }], now);
+  if (partner) absorb(transaction, stored, partner);
+  saveLinks(transaction, [], [{ link: decided.link, lane: 'live', lease: 'keep' }], now);
   const auditId = deps.newId();
   const groups = id.group === null || !held ? decided.groups : [operatorVerdict(decided.groups, id.group, held, body)];
-  await insertDecisions(client, [{
+  insertDecisions(transaction, [{
     source: null,
     decision: {
       decisionId: deps.newId(), tenantId: known.tenantId, integrationId: known.integrationId, linkId: stored.link.linkId,
@@ -95,7 +96,7 @@ async function resolveLocked(client: PoolClient, order: Order): Promise<ResolveA
       verdict: partner ? 'linked' : id.group === null ? decided.verdict ?? 'unchanged' : 'conflict_resolved', groups, decidedAt: now,
     },
   }]);
-  await insertAudit(client, { tenantId: known.tenantId, auditId, actor, action: 'conflict.resolve', target: targetOf(id, body), doneAt: now });
+  await insertAudit(transaction, { tenantId: known.tenantId, auditId, actor, action: 'conflict.resolve', target: targetOf(id, body), doneAt: now });
   const wanted = id.group === null ? undefined : decided.link.state.groups[id.group]?.wanted;
   return { resolved: true, linkId: stored.link.linkId, group: id.group, write: wanted ? { side: wanted.side, values: valuesOf(wanted.values) } : null };
 }
@@ -129,9 +130,9 @@ function changes(was: Pair | null, present: Held): NonNullable<ApiError['changed
 }
 
 /** The other record moves in; its own row goes first, so that the ids stay unique (I4). */
-async function absorb(client: PoolClient, kept: StoredLink, partner: StoredLink): Promise<void> {
-  await replaceMatchKeys(client, [keyOf(kept.link), keyOf(partner.link)], []);
-  await deleteLinks(client, [keyOf(partner.link)]);
+function absorb(transaction: Transaction, kept: StoredLink, partner: StoredLink): void {
+  replaceMatchKeys(transaction, [keyOf(kept.link), keyOf(partner.link)], []);
+  deleteLinks(transaction, [keyOf(partner.link)]);
 }
 
 /** The pair that the tag was made of: the one held now, or one that was held before, from the decisions. */

@@ -4,10 +4,11 @@
  *
  * Outcomes are named, never thrown: the consumer loop knows what to do with each.
  */
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { matchIdentityBuckets, matchKeys } from '../../domain/match.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { KafkaRecord } from '../../runtime/kafka.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import type { ContactDecision } from '../../schemas/decision.ts';
@@ -62,7 +63,7 @@ export async function processBatch(deps: BatchDeps, batch: Batch): Promise<Batch
   let isMatching = batch.lane === 'backfill';
   for (;;) {
     try {
-      return await inTransaction(deps.pool, (client) => commitBatch(client, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, isMatching));
+      return await inTransaction(deps.pool, (transaction) => commitBatch(transaction, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, isMatching));
     } catch (error) {
       if (error instanceof NeedsMatching) isMatching = true;
       else if (error instanceof IntegrationsMoved) await deps.book.refresh();
@@ -82,35 +83,35 @@ class IntegrationsMoved extends Error {}
 
 type CommitDeps = BatchDeps & BookSnapshot;
 
-async function commitBatch(client: PoolClient, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
-  const moved = await movePosition(client, batch.key, batch.from, batch.to, batch.relayed);
+async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
+  // Sent together: neither needs the other's answer, and the position is locked first.
+  const [moved, workspace] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, isMatching)]);
   if (moved.kind === 'ANOTHER_CONSUMER_WENT_ON') return moved;
   if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
-  const workspace = await openWorkspace(client, deps, changes, isMatching);
   if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
   const result = decideBatch(workspace, { changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
   const { inserted, updated } = workspace.writes();
   const keyChanges = workspace.keyChanges();
-  await saveLinks(client, inserted, updated, now);
-  await replaceMatchKeys(client, keyChanges.links, keyChanges.rows);
-  await insertDecisions(client, result.decisions);
+  saveLinks(transaction, inserted, updated, now);
+  replaceMatchKeys(transaction, keyChanges.links, keyChanges.rows);
+  insertDecisions(transaction, result.decisions);
   const invalid = quarantined(deps, batch, result);
-  await insertDeadLetters(client, [...dead, ...invalid]);
-  await supersedeValid(client, changes, result);
-  await markListings(client, changes.map(({ change }) => change).filter((change) => change.kind === 'listingEnded'), batch.key.partition, now);
+  insertDeadLetters(transaction, [...dead, ...invalid]);
+  if (moved.isAnyDead) supersedeValid(transaction, changes, result);
+  markListings(transaction, changes.map(({ change }) => change).filter((change) => change.kind === 'listingEnded'), batch.key.partition, now);
   const due = new Map([...inserted, ...updated].map(({ link }) => [`${link.tenantId}|${link.integrationId}`, { tenantId: link.tenantId, integrationId: link.integrationId }]));
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
-async function openWorkspace(client: PoolClient, deps: CommitDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
+async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
   const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.concernedBy, isMatching));
-  if (!isMatching) return new Workspace(await lockLinks(client, records), []);
+  if (!isMatching) return new Workspace(await lockLinks(transaction, records), []);
   const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.concernedBy(change).flatMap((spoke) =>
     matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
-  await lockIdentities(client, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
-  const found = await findByMatchKeys(client, keys);
-  return new Workspace(await lockLinks(client, records, found), found);
+  lockIdentities(transaction, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
+  const found = await findByMatchKeys(transaction, keys);
+  return new Workspace(await lockLinks(transaction, records, found), found);
 }
 
 /** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */
@@ -146,8 +147,8 @@ function deadLetter(deps: BatchDeps, batch: Batch, record: KafkaRecord, change: 
   };
 }
 
-async function supersedeValid(client: PoolClient, changes: BatchInput['changes'], result: BatchResult): Promise<void> {
+function supersedeValid(transaction: Transaction, changes: BatchInput['changes'], result: BatchResult): void {
   const invalid = new Set(result.invalid.map(({ offset }) => offset));
   const valid = changes.filter(({ change, offset }) => change.kind === 'image' && !invalid.has(offset));
-  if (valid.length > 0) await supersede(client, valid.map(({ change }) => change));
+  if (valid.length > 0) supersede(transaction, valid.map(({ change }) => change));
 }

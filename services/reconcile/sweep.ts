@@ -37,8 +37,8 @@ export async function runSweep(deps: SweepDeps, signal: AbortSignal): Promise<vo
 export async function sweepOnce(deps: SweepDeps): Promise<number> {
   const decisions = { codec: deps.codec.decisions, topic: topicName(deps.topicPrefix, DECISIONS_TOPIC) };
   const letters = topicName(deps.topicPrefix, DEAD_LETTERS_TOPIC);
-  const relayed = await inTransaction(deps.pool, (client) => relayAwaiting(client, BATCH, (rows) => deps.publisher.publish(decisionMessages(decisions, rows))));
-  const dead = await inTransaction(deps.pool, (client) => relayDeadLetters(client, BATCH, (rows) =>
+  const relayed = await inTransaction(deps.pool, (transaction) => relayAwaiting(transaction, BATCH, (rows) => deps.publisher.publish(decisionMessages(decisions, rows))));
+  const dead = await inTransaction(deps.pool, (transaction) => relayDeadLetters(transaction, BATCH, (rows) =>
     deps.publisher.publish(rows.map((letter) => ({ topic: letters, key: deadLetterKey(letter), value: deps.codec.deadLetters.encode(letter) })))));
   return Math.max(relayed, dead);
 }
