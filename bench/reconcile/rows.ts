@@ -11,11 +11,14 @@ import { START } from './records.ts';
 const CHUNK = 500;
 
 export async function storePairs(pool: Pool, context: LinkContext, plan: Plan): Promise<void> {
+  let stored = Promise.resolve();
   for (let from = 0; from < plan.pairs; from += CHUNK) {
     const writes: LinkWrite[] = [];
     for (let pair = from; pair < Math.min(plan.pairs, from + CHUNK); pair += 1) {
       writes.push({ link: preparePair(context, plan, pair).link, lane: 'live', lease: 'keep' });
     }
-    await inTransaction(pool, (client) => saveLinks(client, writes, [], START));
+    await stored;
+    stored = inTransaction(pool, (transaction) => saveLinks(transaction, writes, [], START));
   }
+  await stored;
 }

@@ -88,7 +88,6 @@ export class EmbeddedParts {
   async #startKafka(ports: Ports, { kafkaJars }: Artifacts): Promise<void> {
     await this.#run(await prepareKafka({
       ...this.#places('kafka'), jars: kafkaJars, brokerPort: ports.broker, controllerPort: ports.controller,
-      throwaway: this.#options.ephemeral,
     }));
   }
 

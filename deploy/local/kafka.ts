@@ -18,13 +18,11 @@ export type KafkaOptions = {
   readonly logFile: string;
   readonly brokerPort: number;
   readonly controllerPort: number;
-  /** The data are removed at the end: start fast rather than run fast. */
-  readonly throwaway: boolean;
 };
 
 /** Prepares the folder (formats it when it is new) and returns the part, not yet started. */
 export async function prepareKafka(options: KafkaOptions): Promise<Part> {
-  const { dataDir, jars, brokerPort, logFile, throwaway } = options;
+  const { dataDir, jars, brokerPort, logFile } = options;
   await mkdir(dataDir, { recursive: true });
   const properties = join(dataDir, 'server.properties');
   const logging = join(dataDir, 'log4j2.properties');
@@ -35,6 +33,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<Part> {
   return new Part({
     name: 'kafka',
     command: 'java',
+    // The machine is small and shared with everything else: no second compiler, no concurrent collector.
     args: ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...java, 'kafka.Kafka', properties],
     cwd: dataDir,
     logFile,
