@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
+
 // The way in. In plain old syntax, so that a Node too old for the rest can still say so in one line.
 var OLDEST = 24;
 // What the service runs with: a young generation that does not grow with the machine's memory, and an old one that is
@@ -15,5 +17,9 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST) {
   // The same process goes on, with these flags.
   process.execve(process.execPath, [process.execPath].concat(process.execArgv, SERVICE_FLAGS, process.argv.slice(1)), process.env);
 } else {
-  import('./cli.ts').then(function (cli) { return cli.main(process.argv); });
+  import('node:module').then(function (modules) {
+    // What was compiled once need not be compiled at the next start; without a place to keep it, it is.
+    modules.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/bevatel-sync', import.meta.url)));
+    return import('./cli.ts');
+  }).then(function (cli) { return cli.main(process.argv); });
 }
