@@ -4,14 +4,19 @@ import type { Side, Value } from './value.ts';
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
   'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+  'restored', 'removed', 'unlinked',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 export const CONFLICTS = [
   'create_create', 'update_update_same_field', 'update_missing', 'unique_violation', 'multi_match',
   'possible_duplicate', 'unknown_outcome', 'overwritten_in_flight', 'rejected', 'oscillation',
+  'update_recently_deleted', 'delete_recently_updated', 'restore',
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
+
+/** The name under which a verdict on the record as a whole stands among those on its groups. */
+export const WHOLE_RECORD = '*';
 
 /** The verdict on one lens group. Values are in the fields' order of the lens. */
 export interface GroupVerdict {

@@ -2,13 +2,14 @@
 import { zIntegration } from '../../schemas/integration.ts';
 import type { Capabilities } from '../../schemas/system.ts';
 import type { Side } from '../../schemas/value.ts';
+import { buildContext } from '../context.ts';
 import type { LinkContext } from '../context.ts';
 import { buildMapping } from '../lenses/mapping.ts';
 
 /** A strict revision and If-Match, as Bevatel has; an external system may have them too. */
 export const STRICT: Capabilities = {
   revisions: 'strict', conditionalWrites: true, history: false, stalenessWindowMs: 0, indexLagMs: 0,
-  batch: { list: 100, read: 100, create: 100, update: 100 }, push: true, uniqueReference: true,
+  batch: { list: 100, read: 100, create: 100, update: 100 }, removals: { ways: ['archive', 'delete', 'erase'], batch: 100 }, push: true, uniqueReference: true,
 };
 /** As HubSpot: a modification time that edits may share, no condition, a history of each field. */
 export const HISTORY: Capabilities = { ...STRICT, revisions: 'approximate', conditionalWrites: false, history: true };
@@ -29,6 +30,7 @@ export interface ContextOptions {
   readonly toleranceMs?: number;
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
+  readonly deletes?: object;
 }
 
 const ONE_FIELD = [{ bevatel: 'company_name', external: 'company' }];
@@ -41,6 +43,7 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
     conflicts: { policy: options.policy ?? 'latest_wins' },
+    deletes: options.deletes ?? {},
   });
   return {
     mapping: buildMapping(integration),
@@ -49,5 +52,6 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     fallback: options.fallback ?? 'manual',
     oscillation: options.oscillation ?? { flips: 6, withinMs: 600_000 },
     creates: { bevatel: true, external: true, ...options.creates },
+    deletes: buildContext(integration).deletes,
   };
 }
