@@ -11,17 +11,18 @@
 import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
-import type { Work } from '../../domain/plan-work.ts';
+import type { Doing, Work } from '../../domain/plan-work.ts';
+import { forget } from '../../domain/forget.ts';
 import { inTransaction } from '../../runtime/database.ts';
-import type { RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
+import type { RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
-import { saveLinks } from '../../store/links.ts';
-import type { LinkWrite, StoredLink } from '../../store/links.ts';
+import { deleteLinks, saveLinks } from '../../store/links.ts';
+import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
-import { lookUpAll, readAll, writeAll } from './calls.ts';
+import { lookUpAll, readAll, removeAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { fillBatches } from './fill-batches.ts';
@@ -32,11 +33,9 @@ import type { Result } from './record.ts';
 /** While the first listings run, more is on the way: what is found first waits for it, so that batches fill. */
 const WHILE_LISTING = { orAfterMs: 10_000 };
 
-type Doing = Extract<Work, { kind: 'write' | 'create' }>;
-
 interface Item {
   readonly stored: StoredLink;
-  readonly work: Exclude<Work, { kind: 'none' }>;
+  readonly work: Exclude<Work, { kind: 'none' | 'forget' }>;
 }
 
 /** Works on what is due now; resolves with how many links were leased. */
@@ -54,17 +53,25 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   return items.length;
 }
 
-/** A write that may go over a newer edit: values are written, and the system has no conditional write. */
+/** The one place where work is planned: whatever may hold work back stands here, before its attempt and its call. */
+function plan(deps: DeliverDeps, known: KnownIntegration, link: Link, now: number): Work {
+  return planWork(link, known.context, now, deps.newId());
+}
+
+/** What may go over a newer edit: values are written or the record is removed, and the system has no conditions. A privacy deletion asks for none. */
 function isBlind(known: KnownIntegration, work: Work): boolean {
+  if (work.kind === 'remove') return work.op.way !== 'erase' && !known.context.capabilities[work.side].conditionalWrites;
   return work.kind === 'write' && Object.keys(work.groups).length > 0 && !known.context.capabilities[work.side].conditionalWrites;
 }
 
 /**
  * A blind write is preceded by a read. In the backfill lane, where the record was listed a moment ago, a system with
  * histories is spared it: what was overwritten since the listing is found by the read after the write. Not so where an
- * answer of ours has left fields out since: the histories would then be searched from our own write on.
+ * answer of ours has left fields out since: the histories would then be searched from our own write on. Nothing is removed
+ * that was not read just before (I9).
  */
 function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; stored: StoredLink }): boolean {
+  if (work.kind === 'remove') return isBlind(known, work);
   if (work.kind !== 'write' || !isBlind(known, work) || known.integration.guard === 'none') return false;
   return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
@@ -73,12 +80,15 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
   return inTransaction(deps.pool, async (transaction) => {
     const now = deps.clock();
     const due = await lockDue(transaction, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
-    const planned = due.map((stored) => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
+    const planned = due.map((stored) => ({ stored, work: plan(deps, known, stored.link, now) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
+    const forgotten: LinkKey[] = [];
     for (const { stored, work } of fillBatches(planned, known.context.capabilities)) {
-      if (work.kind === 'none') {
-        writes.push({ link: stored.link, lane: null, lease: 'release' });
+      if (work.kind === 'none' || work.kind === 'forget') {
+        const link = work.kind === 'forget' ? forget(stored.link) : stored.link;
+        if (link) writes.push({ link, lane: null, lease: 'release' });
+        else forgotten.push(stored.link);
         continue;
       }
       const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, lastModified(stored.link, work, known)) : stored.link;
@@ -86,12 +96,13 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
+    deleteLinks(transaction, forgotten);
     return items;
   });
 }
 
 function isDoing(work: Work): work is Doing {
-  return work.kind === 'write' || work.kind === 'create';
+  return work.kind === 'write' || work.kind === 'create' || work.kind === 'remove';
 }
 
 function leased(link: Link, id: string, until: number): LinkWrite {
@@ -122,11 +133,10 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
   const caller = deps.caller(known, side);
   const reads = items.flatMap(({ work }) => (work.kind === 'read' ? [work.id] : []));
   const lookups = items.flatMap(({ work }) => (work.kind === 'lookup' ? [work.reference] : []));
-  const operations = items.flatMap(({ work, stored }): WriteOp[] => (isDoing(work) ? [deps.completed(known, side, stored.link, work.op)] : []));
   const [readBy, foundBy, wroteBy] = await Promise.all([
     readAll(caller, reads, caller.connector.capabilities.history, lane),
     lookUpAll(caller, lookups, lane),
-    writeAll(caller, operations, lane),
+    doAll(deps, known, caller, items.flatMap(({ work, stored }) => (isDoing(work) ? [{ link: stored.link, work }] : [])), lane),
   ]);
   const blind = items.flatMap(({ work, stored }) => (isDoing(work) && isBlind(known, work) && wroteBy.get(work.op.attemptId)?.kind === 'applied' ? [idOn(stored.link, side) ?? ''] : []));
   const readBacks = await readBack(caller, blind, lane);
@@ -136,6 +146,14 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
     if (work.kind === 'lookup') return { kind: 'lookup', key, side, attemptId: work.attempt.id, found: foundBy.get(work.reference) ?? null };
     return written(deps, key, side, work.op.attemptId, wroteBy, isBlind(known, work) ? readBacks.get(idOn(key, side) ?? '') : undefined);
   });
+}
+
+/** The writes and removals of one side, with one outcome per attempt. */
+async function doAll(deps: DeliverDeps, known: KnownIntegration, caller: Caller, doings: readonly { readonly link: Link; readonly work: Doing }[], lane: Lane): Promise<ReadonlyMap<string, WriteOutcome>> {
+  const writes = doings.flatMap(({ link, work }): WriteOp[] => (work.kind === 'remove' ? [] : [deps.completed(known, work.side, link, work.op)]));
+  const removals = doings.flatMap(({ work }): RemoveOp[] => (work.kind === 'remove' ? [work.op] : []));
+  const [wrote, removed] = await Promise.all([writeAll(caller, writes, lane), removeAll(caller, removals, lane)]);
+  return new Map([...wrote, ...removed]);
 }
 
 /** Where the system keeps histories, the records are read again: an edit beneath our write shows there (I2). */
@@ -156,11 +174,11 @@ async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: 
   const side: Side = 'external';
   const caller = deps.caller(known, side);
   const histories = caller.connector.capabilities.history;
-  const idOf = ({ work }: Item): string => (work.kind === 'write' ? work.op.id : '');
+  const idOf = ({ work }: Item): string => (work.kind === 'write' || work.kind === 'remove' ? work.op.id : '');
   const reads = await readAll(caller, items.map(idOf), histories, lane);
   const failed = items.filter((item) => 'error' in (reads.get(idOf(item)) as ReadOutcome));
   const passed = await recordGuards(deps, known, leaseId, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
-  const wroteBy = await writeAll(caller, passed.map(({ link, work }) => deps.completed(known, side, link, work.op)), lane);
+  const wroteBy = await doAll(deps, known, caller, passed, lane);
   const applied = passed.filter(({ work }) => wroteBy.get(work.op.attemptId)?.kind === 'applied');
   const readBacks = await readBack(caller, applied.map(({ link }) => link.externalId ?? ''), lane);
   await recordResults(deps, known, leaseId, [
@@ -171,7 +189,7 @@ async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: 
 
 interface Passed {
   readonly link: Link;
-  readonly work: Extract<Work, { kind: 'write' }>;
+  readonly work: Extract<Work, { kind: 'write' | 'remove' }>;
 }
 
 /** Folds the guard reads; what is still wanted gets its attempt, everything else is released with what was learnt. */
@@ -189,8 +207,8 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
       if (!guard || stored.leaseId !== leaseId) continue;
       const { link: folded, groups } = foldRead(stored.link, 'external', guard.read, known, now);
       decisions.push(...decisionOnRead(folded, 'external', groups, deps.newId(), now));
-      const work = planWork(folded, known.context, now, deps.newId());
-      if (work.kind !== 'write' || work.side !== 'external' || folded.externalId === null) {
+      const work = plan(deps, known, folded, now);
+      if ((work.kind !== 'write' && work.kind !== 'remove') || work.side !== 'external' || folded.externalId === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }

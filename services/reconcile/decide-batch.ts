@@ -5,14 +5,15 @@ import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { matchKeys } from '../../domain/match.ts';
+import { matchKeys, personKeys } from '../../domain/match.ts';
 import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
+import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
-import type { Image, Lane, Value } from '../../schemas/value.ts';
+import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
-import { matchRecord } from './match-record.ts';
+import { keepOut, matchRecord } from './match-record.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 /** An integration as reconcile knows it. */
@@ -31,19 +32,33 @@ export interface BatchInput {
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
+  /** The erasure that keeps a person with any of these keys out; absent where nobody is kept out. */
+  readonly erasedAs?: (tenantId: string, personKeys: readonly string[]) => string | null;
+}
+
+/** A link whose person was erased by a change: as it was before. */
+export interface ErasedLink {
+  readonly erasureId: string;
+  readonly side: Side;
+  readonly system: string;
+  readonly before: Link;
+  readonly context: LinkContext;
 }
 
 export interface BatchResult {
   readonly decisions: readonly DecisionWrite[];
   /** Changes that break a type rule whose answer is quarantine, with the rule. */
   readonly invalid: readonly { readonly offset: number; readonly change: ContactChange; readonly integrationId: string; readonly reason: string }[];
+  readonly erased: readonly ErasedLink[];
 }
 
 export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
   const decisions: DecisionWrite[] = [];
   const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
+  const erased: ErasedLink[] = [];
   for (const { change, offset } of input.changes) {
     if (change.kind === 'listingEnded') continue;
+    const erasureId = change.kind === 'erased' ? input.newId() : null;
     for (const spoke of input.spokes(change)) {
       const integrationId = spoke.integration.integration;
       const entry = workspace.find(change.tenantId, integrationId, change.side, change.recordId);
@@ -52,11 +67,13 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
         invalid.push({ offset, change, integrationId, reason });
         continue;
       }
+      if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
       const decided = decideOne(workspace, spoke, change, entry, input);
+      if (entry && erasureId !== null) workspace.erase(entry, erasureId);
       if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
     }
   }
-  return { decisions, invalid };
+  return { decisions, invalid, erased };
 }
 
 interface Decided {
@@ -68,11 +85,27 @@ interface Decided {
 function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
   const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
   if (!entry) return null;
+  if (!known && entry.link.erased) return { link: entry.link, verdict: 'skipped', groups: [KEPT_OUT] };
+  const before = entry.link;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
   const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
   workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
-  if (isOneSided(applied.link) && change.kind === 'image' && known) workspace.setKeys(entry, matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image));
+  if (known && isOneSided(applied.link) && !applied.link.erased) rekey(workspace, entry, before, change, spoke);
   return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+}
+
+/** An erased person's record is known by its id alone, so that nobody creates or links it. */
+const KEPT_OUT: GroupVerdict = { group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' };
+
+/** A record without a partner is found by the keys of its newest image; one that has just been parted from its partner, by those of its last. */
+function rekey(workspace: Workspace, entry: Entry, before: Link, change: ContactChange, { context, integration }: Spoke): void {
+  if (change.kind === 'image') workspace.setKeys(entry, matchKeys(context.mapping, integration, change.side, change.image));
+  else if (!isOneSided(before)) workspace.setKeys(entry, keysOfRemaining(entry.link, context, integration));
+}
+
+function keysOfRemaining(link: Link, { mapping }: LinkContext, integration: Integration): readonly string[] {
+  const side: Side = link.bevatelId === null ? 'external' : 'bevatel';
+  return matchKeys(mapping, integration, side, link.state.seen[side]?.values ?? {});
 }
 
 /** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
@@ -87,6 +120,8 @@ function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactCha
 }
 
 function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
+  const erasure = input.erasedAs?.(change.tenantId, personKeys(spoke.context.mapping, change.side, change.image)) ?? null;
+  if (erasure !== null) return keepOut(workspace, { tenantId: change.tenantId, integrationId: spoke.integration.integration, change, newId: input.newId }, erasure);
   return matchRecord(workspace, {
     tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
     keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),
