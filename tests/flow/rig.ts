@@ -41,6 +41,9 @@ export interface FlowOptions {
   readonly logTo?: DestinationStream;
 }
 
+/** A deletion is looked at once more after this (ms). */
+export const SETTLE_MS = 300;
+
 /** A decision as its row says it. */
 export interface Decided {
   readonly decisionId: string;
@@ -271,6 +274,11 @@ export class Flow {
     if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
   }
 
+  /** As somebody with access to Bevatel's tables would: its API has no way back. */
+  async undeleteContact(id: string): Promise<void> {
+    await this.bevatel.control.sql('update contacts set deleted_at = null where tenant_id = $1 and id = $2', [TENANT, id]);
+  }
+
   /** HubSpot's record of a Bevatel contact, by the reference that the link stores. */
   hubspotOf(bevatelId: string): Readonly<Record<string, string>> & { readonly id: string } | null {
     const found = this.hubspot.control.findBy('bevatel_contact_id', bevatelId);
@@ -310,6 +318,7 @@ function integrationFile(hubspot: HubSpotSandbox, bevatel: BevatelSandbox, chang
     bevatel: { baseUrl: bevatel.url, keyEnv: 'BEVATEL_KEY' },
     poll: { everyMs: 2_000 },
     invalid: 'skip',
+    deletes: { settleMs: SETTLE_MS },
     fields: [
       { bevatel: 'contact_first_name', external: 'firstname' },
       { bevatel: 'contact_last_name', external: 'lastname' },
