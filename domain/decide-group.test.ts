@@ -151,7 +151,7 @@ describe('decideGroup: direction', () => {
 });
 
 describe('decideGroup: invalid values', () => {
-  const consent = { bevatel: 'consent', external: 'consent__c', lens: 'picklist', values: { opted_in: 'Yes', opted_out: 'No', unknown: 'Maybe' } };
+  const consent = { bevatel: 'consent', external: 'consent__c', lens: 'picklist', values: { opted_in: 'Yes', opted_out: 'No', unknown: 'Maybe' }, policy: 'latest_wins' };
   it.each<[string, object, Value, Value, readonly [Value, Value], string]>([
     ['skip: no source', { invalid: 'skip' }, 'opted_in', 'Perhaps', ['opted_in', 'Yes'], 'skipped (invalid:picklist) → nothing'],
     ['quarantine: no source', { invalid: 'quarantine' }, 'opted_in', 'Perhaps', ['opted_in', 'Yes'], 'skipped (invalid:picklist) → nothing'],
@@ -228,7 +228,7 @@ describe('decideGroup: what is held', () => {
     expect(told(decide({}, bevatel, external, { state: conflict().state, now: NOW + 5_000, ...more }))).toBe(then);
   });
 
-  it.each(['rejected', 'unique_violation', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
+  it.each(['rejected', 'schema_missing', 'unique_violation', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
     const held: Held = { type, since: NOW - 9_000, bevatel: ['b'], external: ['o'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME };
     const state: GroupState = { base: [['o'], ['o']], held };
     expect(told(decide({}, 'b', 'o', { state, externalTime: exactly(NOW, null) }))).toBe(`unchanged (still_held) → held ${type}`);

@@ -62,7 +62,7 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
     const lens = context.mapping.byName.get(name)?.lens;
     if (!lens || state.wanted?.side !== side) continue;
     const before = pick(seen.values, lens.fields[side]);
-    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ? { restore: true } : {}) };
+    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ?? state.wanted.isStep ? { keepsBase: true } : {}) };
     assign(values, lens.fields[side], state.wanted.values, before);
   }
   const capabilities = context.capabilities[side];

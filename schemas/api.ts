@@ -134,6 +134,8 @@ export const zConflict = z.object({
   /** `overwritten_in_flight`: what the external system held before our write came on top. */
   overwritten: zValues.nullable(),
   detail: z.string().nullable(),
+  /** `oscillation`: the side that should own the field (`direction: to_<the other>`), because something there keeps setting it. */
+  owner: zSide.nullable(),
   /** `multi_match`, `possible_duplicate`: the other links. */
   candidates: z.array(z.string()),
 });

@@ -50,6 +50,7 @@ async function list(options: ListOptions): Promise<void> {
 function row(one: Conflict): string[] {
   const more = [
     one.overwritten ? `overwritten: ${values(one.overwritten)}` : '', one.detail ?? '',
+    one.owner ? `let it be the ${one.owner === 'bevatel' ? 'Bevatel' : 'external'} side's: direction: ${one.owner === 'bevatel' ? 'to_external' : 'to_bevatel'}` : '',
     one.candidates.length > 0 ? `links: ${one.candidates.join(', ')}` : '',
     one.group === null ? `${one.bevatelId ?? '-'} / ${one.externalId ?? '-'}` : '',
   ].filter((text) => text !== '');
