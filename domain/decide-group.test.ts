@@ -238,8 +238,9 @@ describe('decideGroup: what is held', () => {
   it('I2: what was overwritten in flight waits for the operator whatever moves, with the pair as it is now', () => {
     const held: Held = { type: 'overwritten_in_flight', since: NOW - 9_000, bevatel: ['b'], external: ['b'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME, overwritten: ['h'] };
     const decision = decide({}, 'c', 'b', { state: { base: [['b'], ['b']], held } });
-    expect(told(decision)).toBe('unchanged (still_held) → held overwritten_in_flight');
-    expect(decision.state.held).toMatchObject({ bevatel: ['c'], external: ['b'], overwritten: ['h'] });
+    expect(told(decision)).toBe('conflict_held (overwritten_in_flight) → held overwritten_in_flight');
+    expect(decision.state.held).toMatchObject({ since: NOW, bevatel: ['c'], external: ['b'], overwritten: ['h'] });
+    expect(told(decide({}, 'c', 'b', { state: decision.state, now: NOW + 1 }))).toBe('unchanged (still_held) → held overwritten_in_flight');
   });
 
   it('a hold that an outcome set has a verdict at the moment it was set (I2)', () => {

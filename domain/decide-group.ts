@@ -253,7 +253,7 @@ function isSamePair(before: Held, pair: Pair): boolean {
 function stillHeld(pair: Pair, before: Held): GroupDecision | null {
   const isSame = sameOn(pair.lens, 'bevatel', before.bevatel, pair.values.bevatel) && sameOn(pair.lens, 'external', before.external, pair.values.external);
   if (!isSame && before.type !== 'overwritten_in_flight') return null;
-  const next: Held = isSame ? before : { ...before, bevatel: pair.values.bevatel, external: pair.values.external, bevatelTime: pair.times.bevatel };
+  const next: Held = isSame ? before : { ...before, since: pair.now, bevatel: pair.values.bevatel, external: pair.values.external, bevatelTime: pair.times.bevatel };
   return { state: { ...cleared(pair.state), held: next }, verdict: heldVerdict(pair, next, before.type) };
 }
 

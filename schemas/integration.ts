@@ -14,6 +14,8 @@ const zUrl = z.url({ protocol: /^https?$/ });
 export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual', 'union', 'most_restrictive'] as const;
 /** Of these any field can have its conflicts decided; the others need a set, or values that have an order. */
 export const GENERAL_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual'] as const;
+/** Those that name one side as the winner, so that an operator can have them decide what is held. */
+export const WINNING_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'most_restrictive'] as const;
 /** For conflicts that time should decide and cannot. */
 export const FALLBACKS = ['bevatel_wins', 'external_wins', 'manual'] as const;
 export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
