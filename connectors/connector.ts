@@ -9,6 +9,7 @@
  * - `write` never repeats a request by itself: an answer that did not come is the outcome `unknown`, and the caller
  *   looks before it writes again (design §6). So does `remove`. Neither is called before its attempt is on record, and
  *   `remove` not before the record was read, or with a condition: what it takes away nobody may be able to bring back.
+ * - An actor is `user:<id>` for a person; any other name is an automation, an import or an app.
  * - No method keeps state between calls, knows of links, or decides anything.
  */
 import type { ContactHint } from '../schemas/change.ts';

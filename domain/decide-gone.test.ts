@@ -119,6 +119,15 @@ describe('policies', () => {
     expect(story.wanted()).toBe('external:waits');
   });
 
+  it('a policy that is set later does not reach back to what was ignored', () => {
+    const ignored = deleted('external', {});
+    const story = new Story({ deletes: BOTH_DELETE }, ignored.link);
+    story.now = ignored.now;
+    expect(plan(story.decides()).kind).toBe('none');
+    story.shows('bevatel', 'b', { revision: '11' });
+    expect([plan(story).kind, story.conflicts()]).toEqual(['none', []]);
+  });
+
   it('unlink: the record that is left gets no new partner made, knows whom it was parted from, and keeps that one\'s last image', () => {
     const story = deleted('external', { to_bevatel: 'unlink' });
     expect(story.verdicts.at(-1)).toMatchObject({ group: '*', verdict: 'unlinked', rule: 'deletes:unlink' });

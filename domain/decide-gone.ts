@@ -7,7 +7,7 @@
  * | an operator restores | what is gone is made again, Bevatel's first |
  * | S was restored after G was removed for it | G is made again (`restore`) |
  * | reported a moment ago | G is read once more after the settle time; until then nothing |
- * | policy `ignore` | nothing on either side; shown, and mended by a restore |
+ * | policy `ignore`, now or when it settled | nothing on either side; shown, and mended by a restore |
  * | nobody can say what became of G | never propagated; where S has an edit for it, held as `update_missing` |
  * | S was edited since the last agreement, or merged | `versusEdit`: G is made again, or the deletion goes over, or held |
  * | else | the policy: parted (`unlink`), or S is to be removed |
@@ -51,7 +51,7 @@ export function isDeleteHold(hold: LinkHold | undefined): hold is Extract<LinkHo
 
 function decideBereft(pair: Bereft): LinkDecision {
   const { link, state, lost, left, gone, context } = pair;
-  const policy = context.deletes.policy[left];
+  const policy = policyOf(pair);
   if (SIDES.some((side) => state.readDue?.[side]?.blocks === true)) return quiet(link, state, 'in_flight');
   if (gone.revive && (gone.ours || policy !== 'ignore')) return revive(link, state, lost, `restored_in:${left}`, 'restore');
   if (gone.settledAt === undefined) return settling(pair);
@@ -67,6 +67,11 @@ function decideBereft(pair: Bereft): LinkDecision {
     case 'manual': return hold(pair, type, 'deletes:manual');
     default: return context.deletes.versusEdit satisfies never;
   }
+}
+
+/** A deletion that was ignored when it settled stays so: a policy that is set later does not reach back. */
+function policyOf({ gone, left, context }: Bereft): LinkContext['deletes']['policy'][Side] {
+  return gone.ignored ? 'ignore' : context.deletes.policy[left];
 }
 
 /** An id that nobody explains may be a merge or a privacy deletion: nothing follows from it but by an operator's word. */
@@ -101,8 +106,8 @@ function isEditedFor({ state, lost, left, context }: Bereft): boolean {
 }
 
 function propagate(pair: Bereft, rule: string, type?: ConflictType): LinkDecision {
-  const { link, state, left, context } = pair;
-  const policy = context.deletes.policy[left];
+  const { link, state, left } = pair;
+  const policy = policyOf(pair);
   if (policy === 'unlink') return part(pair, rule, type);
   if (policy === 'ignore') return quiet(link, state, 'gone');
   const isNew = link.state.remove?.side !== left || link.state.remove.way !== policy;

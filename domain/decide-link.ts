@@ -71,9 +71,16 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
   const referenceDue = missingReferences(link, context);
   return {
     link: { ...link, state: { ...state, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
-    groups: verdicts,
+    groups: verdicts.length > 0 ? withDisjoint(verdicts, groups) : verdicts,
     verdict: null,
   };
+}
+
+/** Both sides were edited, in different groups: each edit goes its way, and it is said that the two met. */
+function withDisjoint(verdicts: readonly GroupVerdict[], groups: LinkState['groups']): readonly GroupVerdict[] {
+  const sides = new Set(Object.values(groups).flatMap(({ wanted }) => wanted?.side ?? []));
+  if (sides.size < 2) return verdicts;
+  return verdicts.map((one) => (one.verdict === 'propagate' && one.conflict === undefined ? { ...one, conflict: 'update_update_disjoint' as const } : one));
 }
 
 /** What `decideGroup` finds of most groups, found without looking further: both sides stand to the letter at the base. */

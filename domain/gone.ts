@@ -35,7 +35,7 @@ export function applyGone(link: Link, side: Side, absence: Absence, context: Lin
   const { state } = link;
   const isOurs = absence.by === 'removal' || state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'remove');
   const before = state.gone?.[side];
-  const gone = before ? reportedAgain(before, absence, context, now) : reported(absence, isOurs, isOurs && !state.gone?.[otherSide(side)], now);
+  const gone = before ? reportedAgain(before, side, absence, context, now) : reported(absence, isOurs, isOurs && !state.gone?.[otherSide(side)], now);
   return { ...link, state: { ...withoutRead(state, side), attempts: state.attempts.filter((attempt) => !isMoot(attempt, side, now)), gone: { ...state.gone, [side]: gone } } };
 }
 
@@ -51,14 +51,16 @@ function reported({ how, by, observedFrom, revision }: Absence, isOurs: boolean,
   };
 }
 
-function reportedAgain(before: Gone, { how, by, observedFrom, revision }: Absence, { deletes }: LinkContext, now: number): Gone {
+function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, revision }: Absence, { deletes }: LinkContext, now: number): Gone {
   const known: Gone = {
     ...before,
     ...(revision === null || before.revision !== undefined ? {} : { revision }),
     ...(by === 'write' && !before.ours ? { metWrite: true } : {}),
   };
   const isSettling = before.settledAt === undefined && by === 'read' && observedFrom >= before.at + deletes.settleMs;
-  return isSettling ? { ...known, how: how === 'not_found' && before.isTold ? before.how : how, settledAt: now } : known;
+  if (!isSettling) return known;
+  const isIgnored = deletes.policy[otherSide(side)] === 'ignore';
+  return { ...known, how: how === 'not_found' && before.isTold ? before.how : how, settledAt: now, ...(isIgnored ? { ignored: true } : {}) };
 }
 
 /** Nothing more becomes of a write to a record that is gone, unless its answer may still come; a creation is of another record. */

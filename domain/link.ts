@@ -44,6 +44,8 @@ export type Base = readonly [Values, Values];
 export interface Wanted {
   readonly side: Side;
   readonly values: Values;
+  /** A step towards a value that neither side has yet: no agreement, so that the base stays as it is. */
+  readonly isStep?: true;
 }
 
 /** A conflict that waits for an operator; it holds its own group only. */
@@ -58,6 +60,8 @@ export interface Held {
   readonly overwritten?: Values;
   /** Error code or actor names; never a value. */
   readonly detail?: string;
+  /** `oscillation`: the side that should own the field, because something there keeps setting it. */
+  readonly owner?: Side;
 }
 
 /** An operator's word on a pair of values; void as soon as either side moved. */
@@ -91,7 +95,8 @@ export interface AttemptGroup {
   readonly source: Values;
   readonly before: Values | null;
   readonly time: EditTime;
-  readonly restore?: true;
+  /** Written without an agreement (a restore, a step): the base stays as it is. */
+  readonly keepsBase?: true;
 }
 
 /** A write of one link towards one side, recorded before the call (design §6). */
@@ -141,6 +146,8 @@ export interface Gone {
   readonly contested?: true;
   /** When it was found gone once more, after the settle time. */
   readonly settledAt?: number;
+  /** The policy was `ignore` then; one that is set later does not reach back. */
+  readonly ignored?: true;
   /** An operator's word on whether the deletion or its partner stands; void when the partner has moved since. */
   readonly word?: { readonly stands: 'deletion' | 'partner'; readonly by: string; readonly revision: string | null };
 }

@@ -249,9 +249,11 @@ function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: st
   return withState(open, { groups });
 }
 
+const CONFLICT_OF_CODE: Readonly<Record<string, ConflictType>> = { unique_taken: 'unique_violation', schema_missing: 'schema_missing' };
+
 function heldByWrite(state: LinkState, name: string, code: string, context: LinkContext, now: number): Held {
   const fields = context.mapping.byName.get(name)?.lens.fields;
-  const type: ConflictType = code === 'unique_taken' ? 'unique_violation' : 'rejected';
+  const type = CONFLICT_OF_CODE[code] ?? 'rejected';
   const { bevatel, external } = state.seen;
   return {
     type, since: now, detail: code,

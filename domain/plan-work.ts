@@ -73,16 +73,19 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
     const lens = context.mapping.byName.get(name)?.lens;
     if (!lens || state.wanted?.side !== side) continue;
     const before = pick(seen.values, lens.fields[side]);
-    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ? { restore: true } : {}) };
+    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ?? state.wanted.isStep ? { keepsBase: true } : {}) };
     assign(values, lens.fields[side], state.wanted.values, before);
   }
   const capabilities = context.capabilities[side];
+  const reference = link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null;
+  // What is wanted of a field that the mapping no longer has goes nowhere (domain/decide-anew.ts takes it away).
+  if (Object.keys(groups).length === 0 && reference === null) return { kind: 'none' };
   return {
     kind: 'write', side, groups,
     op: {
       kind: 'update', attemptId, id, values,
       condition: capabilities.conditionalWrites ? seen.revision : null,
-      reference: link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null,
+      reference,
     },
   };
 }

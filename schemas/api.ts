@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { zValue } from './contact.ts';
 import { CONFLICTS, VERDICTS } from './decision.ts';
+import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
 
 const zSide = z.enum(SIDES);
@@ -134,6 +135,8 @@ export const zConflict = z.object({
   /** `overwritten_in_flight`: what the external system held before our write came on top. */
   overwritten: zValues.nullable(),
   detail: z.string().nullable(),
+  /** `oscillation`: the side that should own the field (`direction: to_<the other>`), because something there keeps setting it. */
+  owner: zSide.nullable(),
   /** `multi_match`, `possible_duplicate`: the other links. */
   candidates: z.array(z.string()),
 });
@@ -154,6 +157,46 @@ export const zResolveAnswer = z.object({
   /** What is to be written now, and where; null when nothing has to be. */
   write: z.object({ side: zSide, values: zValues }).nullable(),
 });
+
+// ── conflicts that are alike ────────────────────────────────────────────────
+/** Conflicts of one field, type and cause; what is not given is any. */
+export const zConflictSelector = z.strictObject({
+  tenant: z.string(), integration: z.string(),
+  /** The field's name; null for holds on links as a whole. */
+  group: z.string().nullable().optional(), type: z.string().optional(), cause: z.string().optional(),
+});
+export type ConflictSelector = z.infer<typeof zConflictSelector>;
+export const zConflictCluster = z.object({
+  tenant: z.string(), integration: z.string(), group: z.string().nullable(), type: z.string(),
+  /** Why the values differ (`phone_format`, `writing:case`, `options:KSA→SA`, …), or why a write did not go through. */
+  cause: z.string(),
+  count: zCount, since: zTime,
+  /** Settings for the field's entry in the integration file that would end these conflicts, where there are such. */
+  fix: z.record(z.string(), z.unknown()).nullable(),
+  samples: z.array(zConflict),
+});
+export type ConflictCluster = z.infer<typeof zConflictCluster>;
+export const zClusterQuery = zFilter.extend({ limit: z.coerce.number().int().min(1).max(1_000).default(50) });
+export const zClusterList = z.object({ clusters: z.array(zConflictCluster), conflicts: zCount, /** False when there were more conflicts than are looked at. */ isWhole: z.boolean() });
+
+/** Exactly one of `winner`, `by` (a policy that names one) and `anew` (drop the hold and decide or try again). */
+export const zSettleBody = z.strictObject({
+  select: zConflictSelector,
+  winner: zSide.optional(), by: z.enum(WINNING_POLICIES).optional(), anew: z.literal(true).optional(),
+  dryRun: z.boolean().default(false),
+  /** The time of the preview that was agreed to: what was held later, or has moved since, is left as it is. */
+  asOf: zTime.optional(),
+}).refine((body) => [body.winner, body.by, body.anew].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, by and anew');
+export type SettleBody = z.infer<typeof zSettleBody>;
+export const zSettleAnswer = z.object({
+  dryRun: z.boolean(), asOf: zTime, matched: zCount, resolved: zCount,
+  /** Held, or moved, after `asOf`: to be looked at again. */
+  moved: zCount,
+  /** Left as they are, by reason. */
+  left: z.record(z.string(), zCount),
+  samples: z.array(z.object({ conflict: zConflict, /** What is to be written; null when nothing has to be. */ write: z.object({ side: zSide, values: zValues }).nullable() })),
+});
+export type SettleAnswer = z.infer<typeof zSettleAnswer>;
 
 // ── dead letters ────────────────────────────────────────────────────────────
 export const zDeadLetter = z.object({

@@ -12,7 +12,13 @@ const zEnvName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the NAME of an environme
 const zUrl = z.url({ protocol: /^https?$/ });
 
 export const SYSTEMS = ['hubspot'] as const;
-export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'manual'] as const;
+export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual', 'union', 'most_restrictive'] as const;
+/** Of these any field can have its conflicts decided; the others need a set, or values that have an order. */
+export const GENERAL_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual'] as const;
+/** Those that name one side as the winner, so that an operator can have them decide what is held. */
+export const WINNING_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'most_restrictive'] as const;
+/** For conflicts that time should decide and cannot. */
+export const FALLBACKS = ['bevatel_wins', 'external_wins', 'manual'] as const;
 export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
 export const LENS_KINDS = ['text', 'phone', 'email', 'picklist', 'constant', 'full_name'] as const;
 export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
@@ -20,12 +26,15 @@ export const DELETE_POLICIES = ['ignore', 'unlink', 'archive', 'delete'] as cons
 export const DELETE_CONFLICT_RULES = ['edit_wins', 'delete_wins', 'manual'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
 
-const zPolicy = z.enum(POLICIES);
 const zDirection = z.enum(DIRECTIONS);
 
 const fieldCommon = {
   direction: zDirection.optional(),
-  policy: zPolicy.optional(),
+  policy: z.enum(POLICIES).optional(),
+  toleranceMs: z.int().nonnegative().optional(),
+  fallback: z.enum(FALLBACKS).optional(),
+  /** `most_restrictive`: Bevatel's values from the most restrictive on; what is not among them is no statement. */
+  restrictive: z.array(z.union([z.string(), z.boolean()])).min(1).optional(),
   /** What becomes of a value that breaks its type rule. */
   invalid: z.enum(INVALID_RULES).optional(),
   /** A record without this value is not created on the other side (F8). */
@@ -91,11 +100,11 @@ export const zIntegration = z.strictObject({
   }),
   direction: zDirection.default('both'),
   conflicts: z.strictObject({
-    policy: zPolicy.default('latest_wins'),
+    policy: z.enum(GENERAL_POLICIES).default('latest_wins'),
     /** Edits closer in time than this are of unknown order (ms). */
     toleranceMs: z.int().nonnegative().default(2_000),
-    /** For `latest_wins` where the order is unknown. */
-    fallback: z.enum(['bevatel_wins', 'external_wins', 'manual']).default('manual'),
+    /** Where time should decide and the order is unknown. */
+    fallback: z.enum(FALLBACKS).default('manual'),
   }).prefault({}),
   /** What becomes of an invalid value, unless its field says otherwise. */
   invalid: z.enum(INVALID_RULES).default('quarantine'),
@@ -113,6 +122,8 @@ export const zIntegration = z.strictObject({
     /** How long the last image of a deleted pair is kept for a restore. */
     keepDays: z.int().positive().max(3_650).default(90),
   }).prefault({}),
+  /** How long the external system may show the value before a write that it has acknowledged (ms); default from its fact sheet. */
+  stalenessMs: z.int().nonnegative().max(600_000).optional(),
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),

@@ -72,8 +72,8 @@ export type UpsertOutcome = 'ADDED' | 'CHANGED' | 'UNCHANGED';
 /** Applies an integration. A second application of the same file changes nothing, `applied_at` included. */
 export async function upsertIntegration(pool: Pool, integration: Integration, appliedAt: number): Promise<UpsertOutcome> {
   const { rows } = await pool.query<{ added: boolean }>(
-    `insert into integrations as i (tenant_id, integration_id, config, applied_at) values ($1, $2, $3, $4)
-     on conflict (tenant_id, integration_id) do update set config = excluded.config, applied_at = excluded.applied_at
+    `insert into integrations as i (tenant_id, integration_id, config, applied_at, decided_for) values ($1, $2, $3, $4, $4)
+     on conflict (tenant_id, integration_id) do update set config = excluded.config, applied_at = excluded.applied_at, decided_through = null
        where i.config is distinct from excluded.config
      returning (xmax = 0) as added`,
     [integration.tenant, integration.integration, JSON.stringify(integration), appliedAt],

@@ -91,7 +91,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
         else forgotten.push(stored.link);
         continue;
       }
-      const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, lastModified(stored.link, work, known)) : stored.link;
+      const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, known, lastModified(stored.link, work, known)) : stored.link;
       items.push({ stored: { ...stored, link }, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
@@ -109,10 +109,14 @@ function leased(link: Link, id: string, until: number): LinkWrite {
   return { link, lane: null, lease: { id, until }, dueAt: until };
 }
 
-/** The attempt stands on record before the call: the echo can arrive before the answer. */
-function withAttempt(link: Link, work: Doing, deps: DeliverDeps, guard: Readonly<Record<string, number>>): Link {
+/**
+ * The attempt stands on record before the call: the echo can arrive before the answer. A read closes it only when the
+ * call must have ended and the system must show what it wrote.
+ */
+function withAttempt(link: Link, work: Doing, deps: DeliverDeps, { context }: KnownIntegration, guard: Readonly<Record<string, number>>): Link {
   const sentAt = deps.clock();
-  const attempt = attemptOf(work, { sentAt, deadline: sentAt + deps.callMs, guard: Object.keys(guard).length > 0 ? guard : null });
+  const deadline = sentAt + deps.callMs + context.capabilities[work.side].stalenessWindowMs;
+  const attempt = attemptOf(work, { sentAt, deadline, guard: Object.keys(guard).length > 0 ? guard : null });
   return { ...link, state: { ...link.state, attempts: [...link.state.attempts, attempt] } };
 }
 
@@ -212,7 +216,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }
-      const link = withAttempt(folded, work, deps, newestEntries(guard.read));
+      const link = withAttempt(folded, work, deps, known, newestEntries(guard.read));
       passed.push({ link, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }

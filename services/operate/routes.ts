@@ -4,8 +4,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import {
-  zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zExplainAnswer, zExplainQuery,
-  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zStatus,
+  zClusterList, zClusterQuery, zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zExplainAnswer, zExplainQuery,
+  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
   zVerification, zVerificationParams, zVerifyBody,
 } from '../../schemas/api.ts';
 import type { Certificate } from '../../schemas/api.ts';
@@ -13,6 +13,7 @@ import { SyncError } from '../../schemas/errors.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { readIntegration, setPaused } from '../../store/integrations.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
+import { listClusters } from './clusters.ts';
 import { listConflicts } from './list-conflicts.ts';
 import { explainContact } from './explain-contact.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
@@ -22,6 +23,7 @@ import { replayDeadLetters } from './replay.ts';
 import type { ReplayDeps } from './replay.ts';
 import { resolveConflict } from './resolve-conflict.ts';
 import type { ResolveDeps } from './resolve-conflict.ts';
+import { settleAlike } from './settle.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
 import type { Verifications } from './verifications.ts';
@@ -49,6 +51,10 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },
     (request) => resolveConflict(deps, request.body, actorOf(request)));
+  app.get('/v1/conflicts/clusters', { schema: { summary: 'What is held, by cause', querystring: zClusterQuery, response: { 200: zClusterList, ...refusals } } },
+    (request) => listClusters(deps, request.query));
+  app.post('/v1/conflicts/settle', { schema: { summary: 'Settle all that are alike', body: zSettleBody, response: { 200: zSettleAnswer, ...refusals } } },
+    (request) => settleAlike(deps, request.body, actorOf(request)));
   for (const [action, paused] of [['pause', true], ['resume', false]] as const) {
     app.post(`/v1/integrations/:tenant/:integration/${action}`, { schema: { summary: `${action} an integration`, params: zIntegrationParams, response: { 200: zPaused, ...refusals } } },
       (request) => switchPaused(deps, request.params, paused, actorOf(request)));
