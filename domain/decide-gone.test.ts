@@ -4,7 +4,7 @@ import { SyncError } from '../schemas/errors.ts';
 import { otherSide } from '../schemas/value.ts';
 import { CLOSING_MARGIN_MS, dueOf, heldCount } from './due.ts';
 import { goneAt } from './gone.ts';
-import { resolveDeletion } from './resolve-deletion.ts';
+import { probeAgain, resolveDeletion } from './resolve-deletion.ts';
 import { HISTORY } from './testing/context.ts';
 import type { ContextOptions } from './testing/context.ts';
 import { BOTH_DELETE, SETTLE_MS, deleted, plan } from './testing/deletions.ts';
@@ -264,6 +264,18 @@ describe('a deletion against an edit', () => {
     story.decides();
     expect(plan(story)).toMatchObject({ kind, side });
     expect(story.link.state.hold).toBeUndefined();
+  });
+
+  it('looked for once more, a merge may be known by now', () => {
+    const story = new Story({ deletes: BOTH_DELETE }).agreed();
+    story.deletes('external', { readById: true });
+    story.shows('bevatel', 'b', { revision: '11' });
+    story.settles('external', 'not_found');
+    const again = probeAgain(story.link);
+    if (again.kind === 'resolved') story.link = again.link;
+    expect(plan(story.decides())).toEqual({ kind: 'read', side: 'external', id: 'X1' });
+    story.merges('external', 'X9').reads('external', 'o', { revision: '12' });
+    expect([story.link.externalId, story.wanted(), story.link.state.hold]).toEqual(['X9', 'external:b', undefined]);
   });
 
   it('an edit that had not gone over yet when the record was deleted is an edit all the same', () => {

@@ -6,17 +6,18 @@ import type { ReadResult, WriteOutcome } from '../schemas/record.ts';
 import type { GoneHow } from '../schemas/system.ts';
 import type { Side } from '../schemas/value.ts';
 import { idOn } from './link.ts';
-import type { Link } from './link.ts';
+import type { Link, LinkState } from './link.ts';
 
 /** A system tells that it erased the record for privacy. */
 export function eraseForSystem(link: Link, side: Side, observedFrom: number, now: number): Link {
   return { ...link, erased: true, state: { seen: {}, groups: {}, attempts: [], gone: { [side]: { how: 'erased', at: now, observedFrom } } } };
 }
 
-/** An operator erases; `sides` are those whose record is to be erased in its system. */
+/** An operator erases; `sides` are those whose record is to be erased in its system. What was erased before stays with its erasure. */
 export function eraseForOperator(link: Link, erasure: string, sides: readonly Side[]): Link {
   const erasing = sides.filter((side) => idOn(link, side) !== null);
-  return { ...link, erased: true, state: { seen: {}, groups: {}, attempts: [], erasure, ...(erasing.length > 0 ? { erasing } : {}) } };
+  const state: LinkState = link.erased ? link.state : { seen: {}, groups: {}, attempts: [], erasure };
+  return { ...link, erased: true, state: { ...state, ...(erasing.length > 0 ? { erasing } : {}) } };
 }
 
 /** What became of an erasure in a system: done there, given up with a code, or to be tried again. */

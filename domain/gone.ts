@@ -114,12 +114,15 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
   return withId({ ...link, state }, side, survivor);
 }
 
-/** The merge explains an absence on its side. Where the partner is gone, the survivor is more than that deletion spoke of. */
+/**
+ * The record goes on under another id, which explains an absence on its side: it is there again. Where only the partner is
+ * gone, the survivor is more than that deletion spoke of.
+ */
 export function afterMerge(state: LinkState, side: Side): LinkState {
   if (!state.gone) return state;
-  const { gone: before, ...rest } = state;
-  const partner = before[otherSide(side)];
-  return partner ? { ...rest, gone: { [otherSide(side)]: { ...partner, contested: true } } } : rest;
+  if (state.gone[side]) return broughtBack(state, side);
+  const partner = state.gone[otherSide(side)];
+  return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
 }
 
 /** When a record of the link was found gone or was parted from it, the latest; null when all are there, or nothing may be shown of them any more. */

@@ -18,3 +18,12 @@ export function resolveDeletion(link: Link, winner: Side, by: string): Resolved 
   const word = { stands: winner === lost ? 'deletion' as const : 'partner' as const, by, revision: state.seen[otherSide(lost)]?.revision ?? null };
   return { kind: 'resolved', link: { ...link, state: { ...state, gone: { ...state.gone, [lost]: { ...gone, word } } } } };
 }
+
+/** Has the record looked for once more, as if the settle time had just passed: a merge may be known by now. */
+export function probeAgain(link: Link): Resolved {
+  const { hold, ...state } = link.state;
+  const gone = isDeleteHold(hold) ? state.gone?.[hold.detail] : undefined;
+  if (!isDeleteHold(hold) || !gone) return { kind: 'not_held' };
+  const { settledAt: _settledAt, word: _word, ...open } = gone;
+  return { kind: 'resolved', link: { ...link, state: { ...state, gone: { ...state.gone, [hold.detail]: open } } } };
+}

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { SyncError } from '../schemas/errors.ts';
 import { dueOf } from './due.ts';
 import { forget } from './forget.ts';
+import { restore } from './restore.ts';
 import { STRICT } from './testing/context.ts';
 import type { ContextOptions } from './testing/context.ts';
 import { BOTH_DELETE, SETTLE_MS, deleted, plan } from './testing/deletions.ts';
-import { START, Story } from './testing/story.ts';
+import { NEW_LINK, START, Story } from './testing/story.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -77,6 +78,62 @@ describe('restoring', () => {
     const kept = forget(story.link);
     expect(kept?.state.apart).toEqual([{ side: 'external', id: 'X1', at: expect.any(Number), by: 'deletes:unlink' }]);
     expect(kept && dueOf(kept, story.now)).toBeNull();
+  });
+});
+
+describe('an operator restores', () => {
+  const BOTH = { bevatel: true, external: true };
+  const order = (story: Story, mayWrite = BOTH) => {
+    const restoration = restore(story.link, mayWrite, 'mona', story.now);
+    if (restoration.kind === 'restoring') story.link = restoration.link;
+    story.decides();
+    return restoration;
+  };
+  const answers = (story: Story, side: 'bevatel' | 'external', id: string): void => {
+    const create = story.sends(side);
+    story.answered(side, { kind: 'applied', attemptId: create.id, record: { ...story.record(side, 'o', { revision: '1' }), id } });
+  };
+
+  it('what both sides lost: Bevatel first, then the other, which is tied to the new contact', () => {
+    const story = deleted('external', BOTH_DELETE);
+    story.answered('bevatel', { kind: 'removed', attemptId: story.sends('bevatel').id });
+    expect(order(story)).toMatchObject({ sides: [{ side: 'bevatel', formerId: 'B1', image: { company_name: 'o' } }, { side: 'external', formerId: 'X1' }] });
+    expect(plan(story)).toMatchObject({ kind: 'create', side: 'bevatel', op: { values: { company_name: 'o' } } });
+    expect(order(story)).toEqual({ kind: 'refused', reason: 'under_way' });
+    answers(story, 'bevatel', 'B2');
+    expect(plan(story)).toMatchObject({ kind: 'create', side: 'external', op: { values: { company: 'o' }, reference: 'B2' } });
+    answers(story, 'external', 'X2');
+    expect(story.link).toMatchObject({ bevatelId: 'B2', externalId: 'X2' });
+    expect([story.link.state.gone, story.link.state.restoring, story.wanted()]).toEqual([undefined, undefined, null]);
+  });
+
+  it('what one side lost, with the edits that its partner had since', () => {
+    const story = deleted('external', {});
+    story.shows('bevatel', 'since', { revision: '11' });
+    order(story);
+    expect(plan(story)).toMatchObject({ kind: 'create', side: 'external', op: { values: { company: 'since' }, reference: 'B1' } });
+  });
+
+  it('what was parted', () => {
+    const story = deleted('external', { to_bevatel: 'unlink' });
+    expect(order(story)).toMatchObject({ sides: [{ side: 'external', formerId: 'X1', image: { company: 'o' } }] });
+    expect(plan(story)).toMatchObject({ kind: 'create', side: 'external', op: { values: { company: 'o' } } });
+    answers(story, 'external', 'X2');
+    expect(story.link).toMatchObject({ externalId: 'X2' });
+    expect([story.link.state.apart, story.link.state.alone, story.wanted()]).toEqual([undefined, undefined, null]);
+  });
+
+  it.each([
+    ['not_gone', () => new Story().agreed()],
+    ['erased', () => { const story = new Story().agreed(); story.deletes('external', { kind: 'erased' }); return story; }],
+    ['in_flight', () => { const story = deleted('external', BOTH_DELETE); story.sends('bevatel'); return story; }],
+    ['no_partner', () => { const story = new Story({}, { ...NEW_LINK, externalId: null }); story.shows('bevatel', 'o', { revision: '10', reference: null }); story.deletes('bevatel', { revision: '11' }); return story; }],
+  ] as const)('%s is refused', (reason, given) => {
+    expect(order(given())).toEqual({ kind: 'refused', reason });
+  });
+
+  it('a side that may not be written is refused', () => {
+    expect(order(deleted('external', {}), { bevatel: true, external: false })).toEqual({ kind: 'refused', reason: 'direction' });
   });
 });
 

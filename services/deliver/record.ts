@@ -30,6 +30,7 @@ import type { DeliverDeps } from './deps.ts';
 import { applyErasing } from './erase-result.ts';
 import type { SystemReceipt } from './erase-result.ts';
 import { foldRead } from './fold-read.ts';
+import { followReplaced } from './followers.ts';
 import { keepKeys, markErased, recordErasures } from './record-ends.ts';
 
 export type Result = { readonly key: LinkKey; readonly side: Side } & (
@@ -77,6 +78,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
     return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
   });
   saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
+  await followReplaced(transaction, decided, now);
   keepKeys(transaction, known, decided);
   recordErasures(transaction, deps, known, decided, receipts, now);
   insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));

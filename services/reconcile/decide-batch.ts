@@ -62,13 +62,15 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
     for (const spoke of input.spokes(change)) {
       const integrationId = spoke.integration.integration;
       const entry = workspace.find(change.tenantId, integrationId, change.side, change.recordId);
-      const reason = change.kind === 'image' ? invalidReason(change, spoke.context, entry?.link) : null;
+      // Nothing of an erased person is kept, not even in quarantine.
+      const erasure = !entry && change.kind === 'image' ? input.erasedAs?.(change.tenantId, personKeys(spoke.context.mapping, change.side, change.image)) ?? null : null;
+      const reason = change.kind === 'image' && erasure === null && entry?.link.erased !== true ? invalidReason(change, spoke.context, entry?.link) : null;
       if (reason !== null) {
         invalid.push({ offset, change, integrationId, reason });
         continue;
       }
       if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
-      const decided = decideOne(workspace, spoke, change, entry, input);
+      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
       if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
     }
@@ -85,7 +87,6 @@ interface Decided {
 function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
   const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
   if (!entry) return null;
-  if (!known && entry.link.erased) return { link: entry.link, verdict: 'skipped', groups: [KEPT_OUT] };
   const before = entry.link;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
   const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
@@ -95,7 +96,10 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
 }
 
 /** An erased person's record is known by its id alone, so that nobody creates or links it. */
-const KEPT_OUT: GroupVerdict = { group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' };
+function keptOut(workspace: Workspace, { integration }: Spoke, change: ContactChange, erasure: string, { newId }: BatchInput): Decided {
+  const { link } = keepOut(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, newId }, erasure);
+  return { link, verdict: 'skipped', groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' }] };
+}
 
 /** A record without a partner is found by the keys of its newest image; one that has just been parted from its partner, by those of its last. */
 function rekey(workspace: Workspace, entry: Entry, before: Link, change: ContactChange, { context, integration }: Spoke): void {
@@ -120,8 +124,6 @@ function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactCha
 }
 
 function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
-  const erasure = input.erasedAs?.(change.tenantId, personKeys(spoke.context.mapping, change.side, change.image)) ?? null;
-  if (erasure !== null) return keepOut(workspace, { tenantId: change.tenantId, integrationId: spoke.integration.integration, change, newId: input.newId }, erasure);
   return matchRecord(workspace, {
     tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
     keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),

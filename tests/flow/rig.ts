@@ -30,7 +30,8 @@ export const INTEGRATION = 'crm';
 export const SYNC_KEY = 'bevatel-key-of-the-sync';
 export const AGENT_KEY = 'bevatel-key-of-an-agent';
 export const PUBLISH_KEY = 'publish-key-of-acme-1';
-export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY };
+export const HASH_KEYS = '2027:the-first-secret-of-32-characters-or-more,2026:the-second-secret-of-32-characters-or-more';
+export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY, ERASURE_HASH_KEYS: HASH_KEYS };
 /** Calls that are given up soon, so that a test need not wait long for what comes after. */
 export const HASTY: DeliverSettings = { callMs: 1_000, leaseMs: 3_000 };
 
