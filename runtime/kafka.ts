@@ -9,7 +9,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { ConfigResourceTypes, Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
+import kafkajs, { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
 import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
 import { SyncError } from '../schemas/errors.ts';
 import { SEGMENT_MS, topicName } from '../schemas/topics.ts';
@@ -259,7 +259,7 @@ const SETTINGS = ['cleanup.policy', 'retention.ms', 'segment.ms', 'max.compactio
 
 /** As the brokers apply them now, their own defaults included. */
 async function keepingOf(admin: Admin, topics: readonly string[]): Promise<ReadonlyMap<string, TopicKeeping>> {
-  const described = await admin.describeConfigs({ includeSynonyms: false, resources: topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: SETTINGS })) });
+  const described = await admin.describeConfigs({ includeSynonyms: false, resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: SETTINGS })) });
   return new Map(described.resources.map(({ resourceName, configEntries }): [string, TopicKeeping] => {
     const valueOf = (name: string): string => configEntries.find(({ configName }) => configName === name)?.configValue ?? '';
     const isCompacted = valueOf('cleanup.policy').includes('compact');
