@@ -14,6 +14,7 @@ import type { FoldOutcome, SideImage } from './fold.ts';
 import type { Link, LinkState } from './link.ts';
 import { applyGone, broughtBack, presenceOf, repoint } from './gone.ts';
 import { awaitsHistories, proveAttempts } from './proof.ts';
+import { compareRevisions } from './revision.ts';
 
 export interface Applied {
   readonly link: Link;
@@ -87,9 +88,16 @@ function verdictOn(outcome: FoldOutcome, isOwn: boolean, groups: readonly GroupV
 
 function applyAbsence(link: Link, change: ContactChange, how: 'deleted' | 'erased', context: LinkContext, now: number): Applied {
   const { side, observedFrom, revision } = change;
+  if (how === 'deleted' && isOlderThanSeen(link, side, revision, context)) return { link, verdict: 'stale', groups: [] };
   const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, revision }, context, now);
   const decided = decideLink(gone, context, now);
   return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: decided.groups };
+}
+
+/** The record was seen in a revision after its deletion: it was brought back since (I6). */
+function isOlderThanSeen({ state }: Link, side: Side, revision: string | null, { capabilities }: LinkContext): boolean {
+  const seen = state.seen[side]?.revision ?? null;
+  return capabilities[side].revisions === 'strict' && compareRevisions('strict', seen, revision) === 'older';
 }
 
 /** A merge re-points the link to the survivor, which is read before anything is decided. */

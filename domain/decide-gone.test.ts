@@ -72,6 +72,13 @@ describe('I9: a deletion that is reported is a candidate', () => {
     expect(story.wanted()).toBe('external:c');
   });
 
+  it('I6: a deletion that is told after what came after it changes nothing', () => {
+    const story = new Story({ deletes: BOTH_DELETE }).agreed();
+    story.shows('bevatel', 'back', { revision: '13' });
+    expect(story.deletes('bevatel', { revision: '12' })).toMatchObject({ verdict: 'stale' });
+    expect([story.link.state.gone, story.wanted()]).toEqual([undefined, 'external:back']);
+  });
+
   it('what shows the record without an order makes a read due, which decides', () => {
     const story = new Story({ external: HISTORY }).agreed();
     story.deletes('external', { readById: true });
