@@ -227,7 +227,7 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
 /** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
 export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
   const seen = link.state.seen[side];
-  const followed = withState(withId(link, side, survivor), { seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
+  const followed = withState(withId(link, side, survivor), { merged: now, seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
   return readFirst(followed, side, now);
 }
 
