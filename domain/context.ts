@@ -13,6 +13,9 @@ export interface LinkContext {
   /** How far the clocks of systems may be apart (ms). */
   readonly toleranceMs: number;
   readonly oscillation: { readonly flips: number; readonly withinMs: number };
+  /** F7 and F8 of the requirements form. */
+  readonly unavailable: Integration['unavailable'];
+  readonly requiredMissing: Integration['requiredMissing'];
   /** Sides on which a missing partner may be created. */
   readonly creates: Readonly<Record<Side, boolean>>;
   readonly deletes: {
@@ -33,6 +36,8 @@ export function buildContext(integration: Integration): LinkContext {
     capabilities: { bevatel: CAPABILITIES.bevatel, external: externalCapabilities(integration) },
     toleranceMs: integration.conflicts.toleranceMs,
     oscillation: integration.oscillation,
+    unavailable: integration.unavailable,
+    requiredMissing: integration.requiredMissing,
     creates: {
       bevatel: integration.create.bevatel && integration.direction !== 'to_external',
       external: integration.create.external && integration.direction !== 'to_bevatel',

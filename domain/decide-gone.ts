@@ -111,7 +111,7 @@ function propagate(pair: Bereft, rule: string, type?: ConflictType): LinkDecisio
   if (policy === 'unlink') return part(pair, rule, type);
   if (policy === 'ignore') return quiet(link, state, 'gone');
   const isNew = link.state.remove?.side !== left || link.state.remove.way !== policy;
-  return said(link, { ...state, remove: { side: left, way: policy } }, 'gone', isNew ? [whole(type ? 'conflict_resolved' : 'propagate', rule, type, left)] : []);
+  return said(link, { ...state, remove: { side: left, way: policy }, ...guardOf(link, isNew) }, 'gone', isNew ? [whole(type ? 'conflict_resolved' : 'propagate', rule, type, left)] : []);
 }
 
 /** The pair is dissolved: the record that is left stays, gets no new partner made, and may match another record. */
@@ -129,8 +129,13 @@ function part({ link, state, lost, left, gone, context, now }: Bereft, rule: str
 
 /** The record that is gone is to be made again from what is known of it. */
 function revive(link: Link, state: LinkState, side: Side, rule: string, type?: ConflictType): LinkDecision {
-  const groups = link.state.create === side ? [] : [whole(type ? 'conflict_resolved' : 'propagate', rule, type, side)];
-  return said(link, { ...state, create: side }, 'created', groups);
+  const isNew = link.state.create !== side;
+  return said(link, { ...state, create: side, ...guardOf(link, isNew) }, 'created', isNew ? [whole(type ? 'conflict_resolved' : 'propagate', rule, type, side)] : []);
+}
+
+/** What waits for an approval goes on waiting for as long as it is wanted. */
+function guardOf({ state: { guarded } }: Link, isNew: boolean): Pick<LinkState, 'guarded'> {
+  return isNew || guarded === undefined ? {} : { guarded };
 }
 
 function hold(pair: Bereft, kind: DeleteConflict, rule: string): LinkDecision {
@@ -149,7 +154,7 @@ function tombstone(link: Link, state: LinkState, { deletes }: LinkContext): Link
 
 /** Facts stay; what was wanted, and holds that are decided here, go. */
 function withoutDerived(state: LinkState): LinkState {
-  const { create: _create, remove: _remove, referenceDue: _referenceDue, forgetAt, hold, ...facts } = state;
+  const { create: _create, remove: _remove, referenceDue: _referenceDue, guarded: _guarded, forgetAt, hold, ...facts } = state;
   const groups: Record<string, GroupState> = {};
   for (const name in facts.groups) {
     const { wanted: _wanted, ...group } = facts.groups[name] as GroupState;

@@ -110,6 +110,7 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
     ...merged,
     seen: seen ? { ...merged.seen, [side]: { ...seen, revision: null } } : merged.seen,
     readDue: { ...merged.readDue, [side]: { at: now, blocks: true } },
+    merged: now,
   };
   return withId({ ...link, state }, side, survivor);
 }

@@ -88,6 +88,8 @@ export interface GroupState {
   readonly trail?: readonly (readonly [number, string])[];
   /** Why the sides may differ without anything wanted or held: the rule of the last `skipped`. */
   readonly skipped?: string;
+  /** The change-set that must be approved before what is wanted is written (domain/guards.ts). */
+  readonly guarded?: string;
 }
 
 export interface AttemptGroup {
@@ -195,6 +197,10 @@ export interface LinkState {
   readonly erasure?: string;
   readonly erasing?: readonly Side[];
   readonly hold?: LinkHold;
+  /** When the record of a side went on into another one; until the pair has come to rest again. */
+  readonly merged?: number;
+  /** The change-set that must be approved before anything is written for this link as a whole. */
+  readonly guarded?: string;
   /** After a failed write: not before, and how often it failed in a row. */
   readonly retry?: { readonly at: number; readonly count: number };
 }

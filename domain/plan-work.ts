@@ -14,8 +14,8 @@ import { sameOn } from './compare.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
-import { idOn, pick } from './link.ts';
-import type { Attempt, AttemptGroup, Base, EditTime, Link, Seen } from './link.ts';
+import { idOn, pick, UNKNOWN_TIME } from './link.ts';
+import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Link, Seen } from './link.ts';
 import { groupTime } from './time.ts';
 
 export type Work =
@@ -42,8 +42,8 @@ export function planWork(link: Link, context: LinkContext, now: number, attemptI
     const id = idOn(link, side);
     if (due && due.at <= now && id !== null) return { kind: 'read', side, id };
   }
-  if (link.state.remove) return removal(link, link.state.remove, context, attemptId);
-  if (link.state.create) return create(link, link.state.create, context, attemptId);
+  if (link.state.remove && link.state.guarded === undefined) return removal(link, link.state.remove, context, attemptId);
+  if (link.state.create && link.state.guarded === undefined) return create(link, link.state.create, context, attemptId);
   if ((link.state.forgetAt ?? Infinity) <= now) return { kind: 'forget' };
   const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
   if (side) return update(link, side, context, attemptId);
@@ -59,8 +59,12 @@ function closing(link: Link, attempt: Attempt): Work {
 }
 
 function isWantedOn(link: Link, side: Side): boolean {
-  return link.state.referenceDue?.includes(side) === true
-    || Object.values(link.state.groups).some((group) => group.wanted?.side === side);
+  return link.state.referenceDue?.includes(side) === true || Object.values(link.state.groups).some((group) => isWritable(link, group, side));
+}
+
+/** Wanted there, and not waiting for an approval. */
+function isWritable({ state }: Link, group: GroupState, side: Side): boolean {
+  return group.wanted?.side === side && group.guarded === undefined && state.guarded === undefined;
 }
 
 function update(link: Link, side: Side, context: LinkContext, attemptId: string): Work {
@@ -71,7 +75,7 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
   const values: Record<string, Value> = {};
   for (const [name, state] of Object.entries(link.state.groups)) {
     const lens = context.mapping.byName.get(name)?.lens;
-    if (!lens || state.wanted?.side !== side) continue;
+    if (!lens || !state.wanted || !isWritable(link, state, side)) continue;
     const before = pick(seen.values, lens.fields[side]);
     groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ?? state.wanted.isStep ? { keepsBase: true } : {}) };
     assign(values, lens.fields[side], state.wanted.values, before);
@@ -142,7 +146,7 @@ function create(link: Link, side: Side, context: LinkContext, attemptId: string)
     const { lens } = rule;
     if (lens.fields[side].length === 0) continue;
     const before = last && pick(last, lens.fields[side]);
-    const group = newValues(rule, link.state.groups[lens.name]?.base, seen, side, before);
+    const group = newValues(rule, link.state.groups[lens.name]?.base, seen, side, before) ?? standIn(rule, seen, side, before, context);
     if (group) groups[lens.name] = group;
     assign(values, lens.fields[side], group?.sent ?? before ?? [], null);
   }
@@ -150,10 +154,11 @@ function create(link: Link, side: Side, context: LinkContext, attemptId: string)
 }
 
 /** What the source says of the group, translated; null where it says nothing, or nothing that may go there. */
-function newValues({ lens, direction }: MappedLens, base: Base | undefined, seen: Seen | undefined, side: Side, before: Values | null): AttemptGroup | null {
+function newValues(rule: MappedLens, base: Base | undefined, seen: Seen | undefined, side: Side, before: Values | null): AttemptGroup | null {
+  const { lens } = rule;
   const source = otherSide(side);
   const from = seen && pick(seen.values, lens.fields[source]);
-  if (!from || (direction !== 'both' && direction !== `to_${side}`) || !lens.canonical(source, from).ok) return null;
+  if (!from || !mayGoTo(rule, side) || !lens.canonical(source, from).ok) return null;
   const time = groupTime(seen.times, lens.fields[source]);
   const baseOf = (one: Side): Values | undefined => base?.[one === 'bevatel' ? 0 : 1];
   const isAgreed = before !== null && base !== undefined && sameOn(lens, source, baseOf(source) ?? [], from);
@@ -164,6 +169,25 @@ function newValues({ lens, direction }: MappedLens, base: Base | undefined, seen
 
 function isBlank(values: Values): boolean {
   return values.every((value) => value === null);
+}
+
+/** A required value that is missing has a default (F8). */
+function standIn(rule: MappedLens, seen: Seen | undefined, side: Side, before: Values | null, context: LinkContext): AttemptGroup | null {
+  const from = seen && pick(seen.values, rule.lens.fields[otherSide(side)]);
+  const sent = rule.required && context.requiredMissing === 'default' && before === null ? defaultOn(rule, side) : null;
+  return from && sent && mayGoTo(rule, side) ? { sent, source: from, before: null, time: UNKNOWN_TIME } : null;
+}
+
+function mayGoTo({ direction }: MappedLens, side: Side): boolean {
+  return direction === 'both' || direction === `to_${side}`;
+}
+
+/** The field's default as the side that is created holds it (F8); null where there is none that fits. */
+function defaultOn({ lens, defaultValue }: MappedLens, side: Side): Values | null {
+  if (defaultValue === null) return null;
+  if (side === 'bevatel') return [defaultValue];
+  const put = lens.toExternal([defaultValue], null);
+  return put.ok ? put.values : null;
 }
 
 function withoutNulls(values: Image): Image {

@@ -51,6 +51,10 @@ export const zIntegrationStatus = z.object({
   links: z.object({ paired: zCount, oneSided: zCount, erased: zCount }),
   conflicts: z.object({ links: zCount, holds: zCount }),
   deadLetters: zCount,
+  /** Change-sets that wait for an approval. */
+  approvals: zCount,
+  /** Nothing is written: the file says `dryRun`. */
+  dryRun: z.boolean(),
   listings: z.array(z.object({ side: zSide, state: z.enum(['listing', 'listed', 'stored']), records: zCount, total: zCount.nullable() })),
   /** Sides on which an edit between guard read and write can be overwritten unnoticed: neither conditional writes nor a history (I2). */
   blindWindows: z.array(z.object({ side: zSide, reason: z.string() })),
@@ -197,6 +201,41 @@ export const zSettleAnswer = z.object({
   samples: z.array(z.object({ conflict: zConflict, /** What is to be written; null when nothing has to be. */ write: z.object({ side: zSide, values: zValues }).nullable() })),
 });
 export type SettleAnswer = z.infer<typeof zSettleAnswer>;
+
+// ── change-sets ─────────────────────────────────────────────────────────────
+export const CHANGE_SET_STATES = ['open', 'approved', 'rejected'] as const;
+/** Risky work that waits for an approval, because more records did the same than the integration allows. */
+export const zChangeSet = z.object({
+  id: z.string(), tenant: z.string(), integration: z.string(),
+  kind: z.enum(['delete', 'blanking', 'same_value', 'create', 'merge', 'canary']),
+  /** Where it would be written; null for a canary, which is about everything. */
+  side: zSide.nullable(), group: z.string().nullable(),
+  state: z.enum(CHANGE_SET_STATES),
+  /** Records held in it; and how many did the same within the window when it was opened, beside the limit. */
+  records: zCount, counted: zCount, allowed: zCount,
+  /** Names exactly what is held now: approve what was shown. */
+  token: z.string(),
+  openedAt: zTime, closedAt: zTime.nullable(), closedBy: z.string().nullable(),
+});
+export type ChangeSet = z.infer<typeof zChangeSet>;
+export const zChangeSetQuery = zFilter.extend({ state: z.enum(CHANGE_SET_STATES).optional(), limit: z.coerce.number().int().min(1).max(1_000).default(100) });
+export const zChangeSetList = z.object({ changeSets: z.array(zChangeSet) });
+export const zChangeSetParams = z.object({ id: z.string() });
+export const zChangeSetDetailQuery = z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(50), after: z.string().optional() });
+export const zChangeSetDetail = zChangeSet.extend({
+  items: z.array(z.object({
+    linkId: z.string(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), group: z.string().nullable(),
+    /** What stands there, and what would be written over it; null where it is about the record as a whole. */
+    before: zValues.nullable(), after: zValues.nullable(),
+    /** False when it is not wanted any more: an approval does not bring it back. */
+    isWanted: z.boolean(),
+  })),
+  next: z.string().nullable(),
+});
+export type ChangeSetDetail = z.infer<typeof zChangeSetDetail>;
+export const zDecideChangeSetBody = z.strictObject({ decision: z.enum(['approve', 'reject']), /** As it was shown. */ token: z.string(), dryRun: z.boolean().default(false) });
+export type DecideChangeSetBody = z.infer<typeof zDecideChangeSetBody>;
+export const zDecideChangeSetAnswer = z.object({ id: z.string(), decision: z.enum(['approve', 'reject']), dryRun: z.boolean(), /** Records that go out now, or stay as they are. */ records: zCount });
 
 // ── dead letters ────────────────────────────────────────────────────────────
 export const zDeadLetter = z.object({

@@ -34,6 +34,7 @@ export const ERRORS = {
   undecodable: { class: 'permanent', advice: 'The bytes cannot be decoded with their schema. Find the producer by topic, partition and offset; replay after mending.' },
   value_invalid: { class: 'permanent', advice: 'A value breaks its type rule. A newer valid image mends it by itself.' },
   record_invalid: { class: 'permanent', advice: 'The record as a whole cannot be used, as the rule says. A newer valid image mends it by itself.' },
+  required_missing: { class: 'permanent', advice: 'A record lacks a required value, and the file says `requiredMissing: halt`. Complete the record or change the file, then `bevatel-sync resume` the integration.' },
   // our own side
   configuration_invalid: { class: 'permanent', advice: 'Correct the paths that are named and run the command again.' },
   configuration_missing: { class: 'permanent', advice: 'Set the variable that is named.' },

@@ -28,6 +28,10 @@ export const GUARDS = ['none', 'read', 'conditional'] as const;
 
 const zDirection = z.enum(DIRECTIONS);
 
+/** More than so many records in the window, or than this share of all pairs (from ten records on), wait for an approval. */
+const zRiskLimit = z.union([z.literal('off'), z.strictObject({ count: z.int().positive(), share: z.number().positive().max(1).optional() })]);
+export type RiskLimit = z.output<typeof zRiskLimit>;
+
 const fieldCommon = {
   direction: zDirection.optional(),
   policy: z.enum(POLICIES).optional(),
@@ -124,9 +128,26 @@ export const zIntegration = z.strictObject({
   }).prefault({}),
   /** How long the external system may show the value before a write that it has acknowledged (ms); default from its fact sheet. */
   stalenessMs: z.int().nonnegative().max(600_000).optional(),
+  /** F7: what becomes of a write while its system cannot be reached: queued; queued, with an alert; tried five times, then held; given up. */
+  unavailable: z.enum(['queue', 'alert', 'retry', 'skip']).default('queue'),
+  /** F8: what becomes of a record that lacks a required value: not created; created with the fields' defaults; everything halts. */
+  requiredMissing: z.enum(['skip', 'default', 'halt']).default('skip'),
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),
+  /** How much of what can do damage goes out unasked (domain/guards.ts). */
+  guards: z.strictObject({
+    windowMs: z.int().min(1_000).default(3_600_000),
+    deletes: zRiskLimit.default({ count: 20, share: 0.05 }),
+    blankings: zRiskLimit.default({ count: 50, share: 0.05 }),
+    sameValue: zRiskLimit.default({ count: 100, share: 0.1 }),
+    creates: zRiskLimit.default({ count: 2_000 }),
+    merges: zRiskLimit.default({ count: 50, share: 0.05 }),
+  }).prefault({}),
+  /** The first so many records are written, then an operator is asked whether to go on. */
+  canary: z.int().positive().optional(),
+  /** Everything is decided and recorded, nothing is written to either side. */
+  dryRun: z.boolean().default(false),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
   fields: z.array(zFieldMapping).min(1),

@@ -18,6 +18,8 @@ export interface KnownIntegration {
   /** Both first listings are stored: missing partners may be created. */
   readonly isMatched: boolean;
   readonly appliedAt: number;
+  /** The `appliedAt` for which an operator let everything go on after the canary; null before. */
+  readonly canaryFor: number | null;
 }
 
 /** SQL that marks the integrations as they are; it differs after every apply and every removal. */
@@ -37,6 +39,7 @@ interface Row {
   paused: boolean;
   matched_at: string | null;
   applied_at: string;
+  canary_for: string | null;
 }
 
 export class IntegrationBook {
@@ -66,7 +69,7 @@ export class IntegrationBook {
   }
 
   async #read(): Promise<void> {
-    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at from integrations');
+    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at, canary_for from integrations');
     const known = new Map<string, KnownIntegration>();
     for (const row of rows) {
       const key = `${row.tenant_id}|${row.integration_id}`;
@@ -77,7 +80,7 @@ export class IntegrationBook {
         tenantId: row.tenant_id, integrationId: row.integration_id,
         integration,
         context: isSame ? before.context : buildContext(integration),
-        isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at),
+        isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at), canaryFor: row.canary_for === null ? null : Number(row.canary_for),
       });
     }
     this.#known = known;

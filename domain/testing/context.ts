@@ -29,6 +29,8 @@ export interface ContextOptions {
   readonly invalid?: 'skip' | 'default' | 'quarantine';
   readonly fallback?: Integration['conflicts']['fallback'];
   readonly toleranceMs?: number;
+  readonly unavailable?: LinkContext['unavailable'];
+  readonly requiredMissing?: LinkContext['requiredMissing'];
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
   readonly deletes?: object;
@@ -51,6 +53,8 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     capabilities: { bevatel: STRICT, external: options.external ?? STRICT },
     toleranceMs: options.toleranceMs ?? TOLERANCE_MS,
     oscillation: options.oscillation ?? { flips: 6, withinMs: 600_000 },
+    unavailable: options.unavailable ?? 'queue',
+    requiredMissing: options.requiredMissing ?? 'skip',
     creates: { bevatel: true, external: true, ...options.creates },
     deletes: buildContext(integration).deletes,
   };

@@ -14,6 +14,7 @@ import { attemptOf, planWork } from '../../domain/plan-work.ts';
 import type { Doing, Work } from '../../domain/plan-work.ts';
 import { forget } from '../../domain/forget.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
@@ -22,6 +23,7 @@ import { lockByKey, lockDue } from '../../store/leases.ts';
 import { deleteLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
+import type { Candidate } from './admission.ts';
 import { lookUpAll, readAll, removeAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
@@ -32,6 +34,10 @@ import type { Result } from './record.ts';
 
 /** While the first listings run, more is on the way: what is found first waits for it, so that batches fill. */
 const WHILE_LISTING = { orAfterMs: 10_000 };
+
+/** How long what may not be written is left alone; an approval makes it due at once. */
+const DRY_RUN_MS = 60_000;
+const CANARY_MS = 30_000;
 
 interface Item {
   readonly stored: StoredLink;
@@ -53,11 +59,6 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   return items.length;
 }
 
-/** The one place where work is planned: whatever may hold work back stands here, before its attempt and its call. */
-function plan(deps: DeliverDeps, known: KnownIntegration, link: Link, now: number): Work {
-  return planWork(link, known.context, now, deps.newId());
-}
-
 /** What may go over a newer edit: values are written or the record is removed, and the system has no conditions. A privacy deletion asks for none. */
 function isBlind(known: KnownIntegration, work: Work): boolean {
   if (work.kind === 'remove') return work.op.way !== 'erase' && !known.context.capabilities[work.side].conditionalWrites;
@@ -76,18 +77,25 @@ function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; sto
   return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
 
+/** A link with its work; `putOffMs` where it is left for later though it is due. */
+interface Planned {
+  readonly stored: StoredLink;
+  readonly work: Work;
+  readonly putOffMs?: number;
+}
+
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
   return inTransaction(deps.pool, async (transaction) => {
     const now = deps.clock();
     const due = await lockDue(transaction, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
-    const planned = due.map((stored) => ({ stored, work: plan(deps, known, stored.link, now) }));
+    const planned = due.map((stored): Planned => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
     const forgotten: LinkKey[] = [];
-    for (const { stored, work } of fillBatches(planned, known.context.capabilities)) {
+    for (const { stored, work, putOffMs } of fillBatches(await admitted(deps, known, transaction, planned, now), known.context.capabilities)) {
       if (work.kind === 'none' || work.kind === 'forget') {
         const link = work.kind === 'forget' ? forget(stored.link) : stored.link;
-        if (link) writes.push({ link, lane: null, lease: 'release' });
+        if (link) writes.push({ link, lane: null, lease: 'release', ...(putOffMs === undefined ? {} : { dueAt: now + putOffMs }) });
         else forgotten.push(stored.link);
         continue;
       }
@@ -99,6 +107,35 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
     deleteLinks(transaction, forgotten);
     return items;
   });
+}
+
+const NOTHING: Work = { kind: 'none' };
+
+/** What may be written now; a write that is guarded by a read is asked about once more after that read, by what it then is. */
+async function admitted(deps: DeliverDeps, known: KnownIntegration, transaction: Transaction, planned: readonly Planned[], now: number): Promise<readonly Planned[]> {
+  if (known.integration.dryRun) return planned.map((one) => (isHeldBack(one.work) ? { ...one, work: NOTHING, putOffMs: DRY_RUN_MS } : one));
+  const left = await deps.admission.canaryLeft(transaction, known, planned.filter(({ work }) => isHeldBack(work)).map(({ stored }) => stored.link.linkId));
+  let written = 0;
+  const allowed = planned.map((one) => {
+    if (!isHeldBack(one.work)) return one;
+    written += 1;
+    return written <= left ? one : { ...one, work: NOTHING, putOffMs: CANARY_MS };
+  });
+  const direct = allowed.filter((one) => isDoing(one.work) && !needsGuard(known, one));
+  const held = await deps.admission.hold(transaction, known, direct.map(candidateOf));
+  return allowed.map((one) => {
+    const link = held.get(one.stored.link.linkId);
+    return link ? { stored: { ...one.stored, link }, work: planWork(link, known.context, now, deps.newId()) } : one;
+  });
+}
+
+/** What a dry run and a canary hold back: all but a privacy deletion, which an operator has asked for. */
+function isHeldBack(work: Work): boolean {
+  return isDoing(work) && !(work.kind === 'remove' && work.op.way === 'erase');
+}
+
+function candidateOf({ stored, work }: Planned): Candidate {
+  return { link: stored.link, lane: stored.lane, work };
 }
 
 function isDoing(work: Work): work is Doing {
@@ -196,27 +233,33 @@ interface Passed {
   readonly work: Extract<Work, { kind: 'write' | 'remove' }>;
 }
 
-/** Folds the guard reads; what is still wanted gets its attempt, everything else is released with what was learnt. */
+/** Folds the guard reads; what is still wanted, and admitted, gets its attempt, everything else is released with what was learnt. */
 async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
   if (guards.length === 0) return [];
   return inTransaction(deps.pool, async (transaction) => {
     const locked = await lockByKey(transaction, guards.map(({ item }) => item.stored.link));
-    const byLink = new Map(guards.map((guard) => [guard.item.stored.link.linkId, guard]));
+    const byLink = new Map(guards.map(({ item, read }) => [item.stored.link.linkId, read]));
     const now = deps.clock();
+    const decisions: DecisionWrite[] = [];
+    const planned: Planned[] = [];
+    for (const stored of locked) {
+      const read = byLink.get(stored.link.linkId);
+      if (!read || stored.leaseId !== leaseId) continue;
+      const { link, groups } = foldRead(stored.link, 'external', read, known, now);
+      decisions.push(...decisionOnRead(link, 'external', groups, deps.newId(), now));
+      planned.push({ stored: { ...stored, link }, work: planWork(link, known.context, now, deps.newId()) });
+    }
+    const held = await deps.admission.hold(transaction, known, planned.map(candidateOf));
     const passed: Passed[] = [];
     const writes: LinkWrite[] = [];
-    const decisions: DecisionWrite[] = [];
-    for (const stored of locked) {
-      const guard = byLink.get(stored.link.linkId);
-      if (!guard || stored.leaseId !== leaseId) continue;
-      const { link: folded, groups } = foldRead(stored.link, 'external', guard.read, known, now);
-      decisions.push(...decisionOnRead(folded, 'external', groups, deps.newId(), now));
-      const work = plan(deps, known, folded, now);
+    for (const { stored, work: first } of planned) {
+      const folded = held.get(stored.link.linkId) ?? stored.link;
+      const work = folded === stored.link ? first : planWork(folded, known.context, now, deps.newId());
       if ((work.kind !== 'write' && work.kind !== 'remove') || work.side !== 'external' || folded.externalId === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }
-      const link = withAttempt(folded, work, deps, known, newestEntries(guard.read));
+      const link = withAttempt(folded, work, deps, known, newestEntries(byLink.get(folded.linkId) as Read));
       passed.push({ link, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }

@@ -19,12 +19,18 @@ export async function followReplaced(transaction: Transaction, recorded: readonl
     const leader = replaced.get(stored.link.bevatelId ?? '');
     if (!leader || leader.integrationId === stored.link.integrationId || stored.link.erased) return [];
     const rival = locked.find(({ link }) => link.integrationId === stored.link.integrationId && link.bevatelId === leader.bevatelId);
-    return rival && !isUntouched(rival) ? [] : [{ link: repoint(stored.link, 'bevatel', leader.bevatelId ?? '', now), rival }];
+    return rival && !isUntouched(rival) ? [] : [{ link: followed(stored.link, leader.bevatelId ?? '', now), rival }];
   });
   const absorbed = followers.flatMap(({ rival }) => rival?.link ?? []);
   replaceMatchKeys(transaction, absorbed, []);
   deleteLinks(transaction, absorbed);
   saveLinks(transaction, [], followers.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
+}
+
+/** The same contact under another id: no merge, although the link follows as in one. */
+function followed(link: Link, id: string, now: number): Link {
+  const { merged: _merged, ...state } = repoint(link, 'bevatel', id, now).state;
+  return { ...link, bevatelId: id, state };
 }
 
 /** The new contact was seen on its own first, and nothing has been made of it yet. */

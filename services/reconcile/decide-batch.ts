@@ -50,12 +50,15 @@ export interface BatchResult {
   /** Changes that break a type rule whose answer is quarantine, with the rule. */
   readonly invalid: readonly { readonly offset: number; readonly change: ContactChange; readonly integrationId: string; readonly reason: string }[];
   readonly erased: readonly ErasedLink[];
+  /** Links that lack a required value where that halts their integration (F8). */
+  readonly halting: readonly Link[];
 }
 
 export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
   const decisions: DecisionWrite[] = [];
   const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
   const erased: ErasedLink[] = [];
+  const halting: Link[] = [];
   for (const { change, offset } of input.changes) {
     if (change.kind === 'listingEnded') continue;
     const erasureId = change.kind === 'erased' ? input.newId() : null;
@@ -72,10 +75,11 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
       if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
       const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
+      if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
       if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
     }
   }
-  return { decisions, invalid, erased };
+  return { decisions, invalid, halting, erased };
 }
 
 interface Decided {
