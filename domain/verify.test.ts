@@ -5,7 +5,8 @@ import type { Attempt, GroupState, Link, LinkState } from './link.ts';
 import { UNKNOWN_TIME } from './link.ts';
 import { testContext } from './testing/context.ts';
 import type { ContextOptions } from './testing/context.ts';
-import { examineOneSided, examinePair } from './verify.ts';
+import { examineOneSided, examinePair, strayFinding, withPending } from './verify.ts';
+import type { LiveRecord } from './verify.ts';
 
 interface Given extends ContextOptions {
   readonly group?: GroupState;
@@ -60,7 +61,8 @@ describe('examinePair', () => {
     ['an edit outside was not captured', ['a', 'new'], { seen: ['a', 'a'], group: { base: [['a'], ['a']] } }, 'unseen external'],
     ['a rule on an older value explains nothing', ['new', 'b'], { seen: ['a', 'b'], group: { skipped: 'invalid:text' } }, 'unseen bevatel'],
     ['the link is held', ['a', 'b'], { state: { hold: { kind: 'unique_violation', since: 1, detail: 'x' } } }, 'held unique_violation'],
-    ['deleted on one side', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } } } }, 'held gone:external'],
+    ['deleted on one side, and there again', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } } } }, 'unseen external_back'],
+    ['there again, and to be read', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } }, readDue: { external: { at: 1, blocks: true } } } }, 'in_flight external_back'],
     ['erased', ['a', 'b'], { link: { erased: true } }, 'skipped erased'],
   ])('%s', (_what, live, given, expected) => {
     expect(worst(live, given)).toBe(expected);
@@ -68,7 +70,23 @@ describe('examinePair', () => {
 
   it('a record that is gone and not known to be', () => {
     const findings = examinePair(linkOf({}, {}, {}), { bevatel: { values: {} }, external: { gone: 'deleted' } }, testContext());
-    expect(findings).toEqual([{ kind: 'unseen', group: null, reason: 'external_deleted' }]);
+    expect(findings).toEqual([{ kind: 'unseen', group: null, reason: 'external_deleted', side: 'external' }]);
+  });
+  it('I9: a record that is known to be gone waits for an operator; one that is held is not asked for', () => {
+    const examine = (state: Partial<LinkState>) => examinePair(linkOf({ state }, {}, {}), { bevatel: { values: {} }, external: { gone: 'deleted' } }, testContext())[0];
+    expect(examine({ gone: { external: { how: 'deleted', at: 1 } } })).toMatchObject({ kind: 'held', reason: 'gone:external' });
+    expect(examine({ hold: { kind: 'possible_duplicate', since: 1, candidates: [] } })).toMatchObject({ kind: 'held', reason: 'possible_duplicate' });
+    expect(examine({ hold: { kind: 'required_missing', since: 1, detail: 'email' } })).toMatchObject({ kind: 'unseen', reason: 'external_deleted' });
+  });
+  it.each<[string, readonly [string, string], string, object, string]>([
+    ['the border of a name stands where the first given name ends', ['Noura', 'Al Saud'], 'Noura Al Saud', {}, 'equal'],
+    ['the border stands elsewhere, which the full name cannot say', ['Noura Al', 'Saud'], 'Noura Al Saud', {}, 'lossy complement'],
+    ['only the full name is written, and it says all of it', ['Noura Al', 'Saud'], 'Noura Al Saud', { direction: 'to_external' }, 'equal'],
+  ])('lossy by design: %s', (_what, bevatel, external, more, expected) => {
+    const context = testContext({ fields: [{ lens: 'full_name', bevatel: ['contact_first_name', 'contact_last_name'], external: 'name', ...more }] });
+    const images = [{ contact_first_name: bevatel[0], contact_last_name: bevatel[1] }, { name: external }] as const;
+    const [first] = examinePair(linkOf({}, ...images), { bevatel: { values: images[0] }, external: { values: images[1] } }, context);
+    expect(first ? `${first.kind} ${first.reason}` : 'equal').toBe(expected);
   });
   it('a constant that is missing where it belongs differs, one that stands is equal', () => {
     const context = testContext({ fields: [{ lens: 'constant', external: 'lead_source', value: 'WhatsApp' }] });
@@ -84,14 +102,38 @@ describe('examinePair', () => {
 });
 
 describe('examineOneSided', () => {
-  it.each<[string, Given, string]>([
-    ['nothing says why', {}, 'unlinked no_partner:external'],
-    ['being created', { state: { create: 'external' } }, 'in_flight create'],
-    ['creation is off', { creates: { external: false } }, 'skipped create_off:external'],
-    ['a required value is missing', { state: { hold: { kind: 'required_missing', since: 1, detail: 'email' } } }, 'skipped required_missing:email'],
-    ['several match', { state: { hold: { kind: 'multi_match', since: 1, candidates: [] } } }, 'held multi_match'],
-  ])('%s', (_what, given, expected) => {
-    const { kind, reason } = examineOneSided(linkOf({ ...given, link: { externalId: null } }, {}, {}), testContext(given));
-    expect(`${kind} ${reason}`).toBe(expected);
+  it.each<[string, Given, LiveRecord, string]>([
+    ['nothing says why', {}, { values: {} }, 'unlinked no_partner:external'],
+    ['being created', { state: { create: 'external' } }, { values: {} }, 'in_flight create'],
+    ['creation is off', { creates: { external: false } }, { values: {} }, 'skipped create_off:external'],
+    ['a required value is missing', { state: { hold: { kind: 'required_missing', since: 1, detail: 'email' } } }, { values: {} }, 'skipped required_missing:email'],
+    ['a required value is missing no longer, which was not captured', { state: { hold: { kind: 'required_missing', since: 1, detail: 'company_name' } } }, { values: { company_name: 'a' } }, 'unseen bevatel'],
+    ['several match', { state: { hold: { kind: 'multi_match', since: 1, candidates: [] } } }, { values: {} }, 'held multi_match'],
+    ['an edit was not captured', { state: { create: 'external' } }, { values: { company_name: 'new' } }, 'unseen bevatel'],
+    ['its record vanished', {}, { gone: 'not_found' }, 'unseen bevatel_not_found'],
+    ['its record is known to be gone', { state: { gone: { bevatel: { how: 'deleted', at: 1 } } } }, { gone: 'deleted' }, 'held gone:bevatel'],
+    ['its record is there again', { state: { gone: { bevatel: { how: 'deleted', at: 1 } } } }, { values: {} }, 'unseen bevatel_back'],
+    ['it was never read', { state: { seen: {} } }, { values: {} }, 'in_flight read_due'],
+  ])('%s', (_what, given, live, expected) => {
+    const [found] = examineOneSided(linkOf({ ...given, link: { externalId: null } }, { company_name: 'o' }, {}), 'values' in live ? { values: { company_name: 'o', ...live.values } } : live, testContext(given));
+    expect(`${found?.kind} ${found?.reason}`).toBe(expected);
+  });
+  it('an erased one is not read', () => {
+    expect(examineOneSided(linkOf({ link: { externalId: null, erased: true } }, {}, {}), null, testContext())).toMatchObject([{ kind: 'skipped', reason: 'erased' }]);
+  });
+});
+
+describe('withPending', () => {
+  const unseen = [{ kind: 'unseen', group: 'company_name', reason: 'external', side: 'external' }, { kind: 'skipped', group: 'owner', reason: 'direction', side: null }] as const;
+  it.each([
+    ['a read that is asked for', { external: { isReadAsked: true, deadLetter: 'value_invalid' } }, ['in_flight read_asked', 'skipped direction']],
+    ['I8: an image in quarantine', { external: { isReadAsked: false, deadLetter: 'value_invalid' } }, ['held dead_letter:value_invalid', 'skipped direction']],
+    ['nothing', { external: { isReadAsked: false, deadLetter: null } }, ['unseen external', 'skipped direction']],
+    ['the other side\'s', { bevatel: { isReadAsked: true, deadLetter: null } }, ['unseen external', 'skipped direction']],
+  ])('what is not captured is explained by %s', (_what, pending, expected) => {
+    expect(withPending(unseen, pending).map(({ kind, reason }) => `${kind} ${reason}`)).toEqual(expected);
+  });
+  it('explains a record without a link likewise', () => {
+    expect(withPending([strayFinding('bevatel')], { bevatel: { isReadAsked: false, deadLetter: 'value_invalid' } })).toMatchObject([{ kind: 'held', reason: 'dead_letter:value_invalid' }]);
   });
 });

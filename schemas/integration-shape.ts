@@ -73,6 +73,7 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'conflicts': return Object.keys(shape.conflicts.unwrap().shape);
     case 'create': return Object.keys(shape.create.unwrap().shape);
     case 'poll': return Object.keys(shape.poll.unwrap().shape);
+    case 'sweep': return Object.keys(shape.sweep.unwrap().shape);
     case 'oscillation': return Object.keys(shape.oscillation.unwrap().shape);
     default: return Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});
   }

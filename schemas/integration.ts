@@ -102,6 +102,8 @@ export const zIntegration = z.strictObject({
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),
+  /** Both sides are compared round and round in the background, at most so many records of a side in an hour; 0 switches it off. */
+  sweep: z.strictObject({ recordsPerHour: z.int().nonnegative().default(10_000), everyMinutes: z.int().positive().default(60) }).prefault({}),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
   fields: z.array(zFieldMapping).min(1),

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GroupState } from '../../domain/link.ts';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
-import { zVerification } from '../../schemas/api.ts';
-import type { Certificate, Verification } from '../../schemas/api.ts';
+import { zVerification } from '../../schemas/verification.ts';
+import type { Certificate, Verification } from '../../schemas/verification.ts';
 import { setPaused } from '../../store/integrations.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 import { INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
