@@ -43,7 +43,7 @@ export async function beginRounds(options: StartDeps): Promise<void> {
     const last = starts.find((one) => one.tenantId === stored.tenantId && one.integrationId === stored.integrationId);
     if (!isDue(stored, last, now)) continue;
     const run = await newRun(options, stored, 'sweep', ORDER);
-    await insertRun(options.pool, { ...run, nextAt: now + Math.round((FIRST_PAGE * HOUR_MS) / stored.config.sweep.recordsPerHour) });
+    await insertRun(options.pool, { ...run, nextAt: run.startedAt + Math.round((FIRST_PAGE * HOUR_MS) / stored.config.sweep.recordsPerHour) });
   }
 }
 
