@@ -142,7 +142,7 @@ async function decideAnew({ pool, key, context, run, wake, clock, newId }: Mendi
       source: null,
       decision: {
         decisionId: newId(), tenantId: link.tenantId, integrationId: link.integrationId, linkId: link.linkId, bevatelId: link.bevatelId, externalId: link.externalId,
-        causeId: run.runId, cause: 'operator', side: null, verdict: verdict ?? groups[0]?.verdict ?? 'unchanged', groups, decidedAt: now,
+        causeId: run.runId, cause: 'operator', side: null, verdict: verdict ?? groups.find((group) => group.verdict !== 'converged')?.verdict ?? groups[0]?.verdict ?? 'unchanged', groups, decidedAt: now,
       },
     })));
     return decided.map(({ link }) => link.linkId);
