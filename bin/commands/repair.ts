@@ -7,10 +7,10 @@ import { zExplainAnswer, zIntegrationList } from '../../schemas/api.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import { zCertificate, zVerification } from '../../schemas/verification.ts';
 import type { Certificate } from '../../schemas/verification.ts';
-import { apiClient, filterOf, integrationOf, withApiOptions } from '../terminal/api-client.ts';
+import { apiClient, integrationOf, withApiOptions } from '../terminal/api-client.ts';
 import type { ApiClient, ApiOptions } from '../terminal/api-client.ts';
 import { renderCertificate } from '../terminal/certificate.ts';
-import { action } from '../terminal/failure.ts';
+import { action, Refused } from '../terminal/failure.ts';
 import { followRun } from '../terminal/follow-run.ts';
 import { milliseconds } from '../terminal/words.ts';
 
@@ -59,7 +59,9 @@ async function integrationsOf(api: ApiClient, options: Options): Promise<readonl
   if (options.fromCertificate !== undefined) return [await api.get(`/v1/certificates/${encodeURIComponent(options.fromCertificate)}`, {}, zCertificate)];
   if (options.integration !== undefined) return [integrationOf(options.integration)];
   if (options.contact === undefined) return (await api.get('/v1/integrations', {}, zIntegrationList)).integrations;
-  const { links } = await api.get('/v1/explain', { ...filterOf(options), contact: options.contact }, zExplainAnswer);
-  if (links.length === 0) throw new SyncError('not_found', `no link has the contact ${options.contact}; name its --integration to look for a record without a link`);
+  const { links } = await api.get('/v1/explain', { contact: options.contact }, zExplainAnswer).catch((error: unknown) => {
+    if (error instanceof Refused && error.code === 'not_found') throw new SyncError('not_found', `no link has the contact ${options.contact}; name its --integration, where it may be a record without a link`);
+    throw error;
+  });
   return [...new Map(links.map(({ tenant, integration }) => [`${tenant}/${integration}`, { tenant, integration }])).values()];
 }
