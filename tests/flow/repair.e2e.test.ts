@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import type { RepairBody } from '../../schemas/verification.ts';
 import { isolatedStack } from '../stack/fixture.ts';
+import { startOperator } from './operator.ts';
 import { Flow, TENANT, until } from './rig.ts';
 
 /** No poll within the test finds what a webhook did not tell, and no sweep mends it. */
 const flow = await Flow.open(await isolatedStack('repair'), { integration: { poll: { everyMs: 3_600_000 }, sweep: { recordsPerHour: 0 } } });
 const { hubspot, bevatel } = flow;
 await flow.start();
-const operator = await flow.startOperate();
+const operator = await startOperator(flow);
 
 const WAIT: Partial<RepairBody> = { settleMs: 30_000 };
 

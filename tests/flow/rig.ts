@@ -15,10 +15,6 @@ import type { KafkaRecord } from '../../runtime/kafka.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
-import { zStatus } from '../../schemas/api.ts';
-import type { IntegrationStatus } from '../../schemas/api.ts';
-import { zVerification } from '../../schemas/verification.ts';
-import type { Certificate, RepairBody, Verification } from '../../schemas/verification.ts';
 import type { CaptureRole } from '../../services/capture/main.ts';
 import { startCapture } from '../../services/capture/main.ts';
 import { startDeliver } from '../../services/deliver/main.ts';
@@ -145,9 +141,8 @@ export class Flow {
     return this.#started(await startReconcile(this.#ownMetrics()));
   }
 
-  async startOperate(): Promise<Operator> {
-    const role = this.#started(await startOperate(this.#ownMetrics()));
-    return new Operator(role, this.deps.config.apiKey ?? '');
+  async startOperate(): Promise<Awaited<ReturnType<typeof startOperate>>> {
+    return this.#started(await startOperate(this.#ownMetrics()));
   }
 
   async startCapture(): Promise<CaptureRole> {
@@ -319,52 +314,6 @@ export class Flow {
   async #close(): Promise<void> {
     await Promise.all(this.#roles.map((role) => role.stop()));
     await Promise.all([...this.#hubspots.map((hubspot) => hubspot.stop()), this.bevatel.stop()]);
-  }
-}
-
-/** The operator's API of a role that runs, of the flow's one integration. */
-export class Operator {
-  readonly role: Role & { readonly url: string };
-  readonly #key: string;
-
-  constructor(role: Role & { readonly url: string }, key: string) {
-    this.role = role;
-    this.#key = key;
-  }
-
-  async call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const answer = await fetch(`${this.role.url}${path}`, {
-      method, headers: { authorization: `Bearer ${this.#key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify({ tenant: TENANT, integration: INTEGRATION, ...body }) }),
-    });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
-  }
-
-  verify(settleMs = 0): Promise<Certificate> {
-    return this.#run('/v1/verifications', { settleMs });
-  }
-
-  repair(order: Partial<RepairBody> = {}): Promise<Certificate> {
-    return this.#run('/v1/repairs', order);
-  }
-
-  async status(): Promise<IntegrationStatus> {
-    const [one] = zStatus.parse(await this.call('GET', '/v1/status')).integrations;
-    if (!one) throw new Error('there is no integration');
-    return one;
-  }
-
-  async run(id: string): Promise<Verification> {
-    return zVerification.parse(await this.call('GET', `/v1/verifications/${id}`));
-  }
-
-  async #run(path: string, order: object): Promise<Certificate> {
-    const { id } = zVerification.parse(await this.call('POST', path, order));
-    await until('the comparison has ended', async () => (await this.run(id)).state !== 'running');
-    const { certificate, error } = await this.run(id);
-    if (!certificate) throw new Error(JSON.stringify(error));
-    return certificate;
   }
 }
 

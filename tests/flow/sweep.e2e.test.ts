@@ -6,6 +6,7 @@ import { upsertIntegration } from '../../store/integrations.ts';
 import { listRuns } from '../../store/verifications.ts';
 import type { Run } from '../../store/verifications.ts';
 import { isolatedStack } from '../stack/fixture.ts';
+import { startOperator } from './operator.ts';
 import { Flow, TENANT, until } from './rig.ts';
 
 const OFF = { recordsPerHour: 0 };
@@ -41,7 +42,7 @@ async function rounds(): Promise<number> {
 
 describe('sweep', () => {
   it('with a budget of 0 does nothing, and says so', async () => {
-    const operator = await flow.startOperate();
+    const operator = await startOperator(flow);
     expect((await operator.status()).sweep).toEqual({ state: 'off', recordsPerHour: 0, round: null, lastRound: null });
     await operator.role.stop();
     expect(await rounds()).toBe(0);
@@ -51,7 +52,7 @@ describe('sweep', () => {
     const { bevatelId, externalId } = await flow.pair({ contact_first_name: 'Swept', email: 'swept@acme.test', company_name: 'o' });
     await allow(1_000_000_000);
     await loseEdit(externalId, 'found by the sweep');
-    const operator = await flow.startOperate();
+    const operator = await startOperator(flow);
     await until('the edit is in Bevatel', async () => (await flow.contact(bevatelId))?.fields['company_name'] === 'found by the sweep');
     await until('the round has ended', async () => (await operator.status()).sweep.lastRound !== null);
     const { sweep } = await operator.status();
@@ -68,7 +69,7 @@ describe('sweep', () => {
     const { pool, clock } = flow.deps;
     await pool.query("delete from verifications where kind = 'sweep'");
     await allow(3_600);
-    const first = await flow.startOperate();
+    const first = await startOperator(flow);
     await until('a round has begun', async () => (await rounds()) === 1);
     const saved = await theRound();
     expect(saved.nextAt - saved.startedAt).toBe(100_000);
@@ -78,7 +79,7 @@ describe('sweep', () => {
     const stopped = await theRound();
     expect(stopped.state).toBe('running');
     expect(stopped.nextAt - stopped.updatedAt).toBe(1_000);
-    const second = await flow.startOperate();
+    const second = await startOperator(flow);
     await until('the round has ended', async () => (await theRound()).state === 'done');
     expect(await second.run(stopped.runId)).toMatchObject({ state: 'done', certificate: { ok: true, pairs: 1, calls: { list: 2, read: 2 } } });
     await second.role.stop();
@@ -87,7 +88,7 @@ describe('sweep', () => {
   it('stays away while the integration is paused', async () => {
     await flow.deps.pool.query("delete from verifications where kind = 'sweep'");
     await flow.deps.pool.query('update integrations set paused = true');
-    const operator = await flow.startOperate();
+    const operator = await startOperator(flow);
     expect((await operator.verify()).ok).toBe(true);
     expect((await operator.status()).sweep.state).toBe('paused');
     expect(await rounds()).toBe(0);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { zVerification } from '../../schemas/verification.ts';
 import { isolatedStack } from '../stack/fixture.ts';
+import { startOperator } from './operator.ts';
 import { Flow, until } from './rig.ts';
 
 /** Five calls in a second are all that HubSpot allows. */
@@ -9,7 +10,7 @@ const flow = await Flow.open(await isolatedStack('verify-load'), { integration: 
 Object.assign(flow.integration.connection, { callsPerTenSeconds: 60 });
 const { hubspot } = flow;
 await flow.start();
-const operator = await flow.startOperate();
+const operator = await startOperator(flow);
 
 /** More comparisons than the quota lets through in the time that an edit takes. */
 const AT_ONCE = 9;
