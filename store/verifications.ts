@@ -201,19 +201,23 @@ export async function isRepairing(transaction: Transaction, key: IntegrationKey,
   return (rowCount ?? 0) > 0;
 }
 
-/** Forgets all but the newest `keep` ended runs of a kind, with their doubts and certificates. */
-export async function pruneRuns(pool: Pool, key: IntegrationKey, kind: RunKind, keep: number): Promise<void> {
+/** So many ended runs of an integration are kept by kind, those with a certificate and those without apart. */
+const KEPT: Readonly<Record<RunKind, number>> = { verify: 200, repair: 200, sweep: 50 };
+
+/** Forgets all but the newest ended runs of a kind, with their doubts and certificates. */
+export async function pruneRuns(pool: Pool, key: IntegrationKey, kind: RunKind): Promise<void> {
   await pool.query(
     `with old as (
-       delete from verifications v where v.tenant_id = $1 and v.integration_id = $2 and v.kind = $3 and v.state <> 'running' and v.run_id in (
-         select o.run_id from verifications o where o.tenant_id = $1 and o.integration_id = $2 and o.kind = $3 and o.state <> 'running'
-         order by o.started_at desc, o.run_id desc offset $4)
+       delete from verifications v using (
+         select o.run_id, row_number() over (partition by o.state = 'done' order by o.started_at desc, o.run_id desc) as age
+         from verifications o where o.tenant_id = $1 and o.integration_id = $2 and o.kind = $3 and o.state <> 'running') as aged
+       where v.tenant_id = $1 and v.integration_id = $2 and v.run_id = aged.run_id and aged.age > $4
        returning v.run_id
      ), doubts as (
        delete from verification_doubts d using old where d.tenant_id = $1 and d.integration_id = $2 and d.run_id = old.run_id
      )
      delete from certificates c using old where c.tenant_id = $1 and c.integration_id = $2 and c.certificate_id = old.run_id`,
-    [key.tenantId, key.integrationId, kind, keep]);
+    [key.tenantId, key.integrationId, kind, KEPT[kind]]);
 }
 
 /** Of each integration: when its newest sweep began, and whether one is under way. */

@@ -10,6 +10,7 @@ import type { Examined, Subject } from '../../domain/tally.ts';
 import { examineOneSided, examinePair, isDoubtful, strayFinding, withPending } from '../../domain/verify.ts';
 import type { LiveRecord, Pending } from '../../domain/verify.ts';
 import { isSyncError } from '../../schemas/errors.ts';
+import type { SyncError } from '../../schemas/errors.ts';
 import type { ReadResult } from '../../schemas/record.ts';
 import { SIDES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
@@ -94,17 +95,32 @@ async function pendingOn({ pool, key }: Examining, side: Side, doubtful: readonl
   return new Map(ids.map((id) => [id, { isReadAsked: waiting.has(id), deadLetter: letters.get(id) ?? null }]));
 }
 
-async function readSide({ readers, context, signal, onCall }: Examining, side: Side, ids: readonly string[]): Promise<ReadonlyMap<string, LiveRecord>> {
-  const reader = readers[side];
-  const size = reader.capabilities.batch.read;
+async function readSide(examining: Examining, side: Side, ids: readonly string[]): Promise<ReadonlyMap<string, LiveRecord>> {
+  const size = examining.readers[side].capabilities.batch.read;
   const found = new Map<string, LiveRecord>();
   for (let from = 0; from < ids.length; from += size) {
-    onCall('read');
-    const results = await reader.read(ids.slice(from, from + size), { fields: context.mapping.fields[side], histories: false }, { signal, lane: 'repair' });
-    for (const result of results) found.set(result.id, liveOf(result));
+    const chunk = ids.slice(from, from + size);
+    const faults: SyncError[] = [];
+    for (const result of await readChunk(examining, side, chunk, faults)) found.set(result.id, liveOf(result));
+    const [fault] = faults;
+    if (fault && faults.length === chunk.length) throw fault;
   }
   for (const id of ids) if (!found.has(id)) found.set(id, { gone: 'unanswered' });
   return found;
+}
+
+/** A batch that is refused for good is halved, so that one bad record stops only itself (I8); records that are refused alone are left out. */
+async function readChunk(examining: Examining, side: Side, ids: readonly string[], faults: SyncError[]): Promise<readonly ReadResult[]> {
+  const { readers, context, signal, onCall } = examining;
+  onCall('read');
+  try {
+    return await readers[side].read(ids, { fields: context.mapping.fields[side], histories: false }, { signal, lane: 'repair' });
+  } catch (error) {
+    if (!isSyncError(error) || error.class !== 'permanent' || error.code === 'configuration_missing') throw error;
+    const middle = Math.ceil(ids.length / 2);
+    if (ids.length === 1) faults.push(error);
+    return ids.length === 1 ? [] : [...await readChunk(examining, side, ids.slice(0, middle), faults), ...await readChunk(examining, side, ids.slice(middle), faults)];
+  }
 }
 
 function liveOf(result: ReadResult): LiveRecord {

@@ -23,7 +23,7 @@ import { readStatus } from './status.ts';
 import { paced } from './paced.ts';
 import { keepSweeping } from './sweep.ts';
 import { createVerifications } from './verifications.ts';
-import type { Connection } from './verifications.ts';
+import type { Connection } from './step.ts';
 
 const NOTE_ENDS_MS = 2_000;
 

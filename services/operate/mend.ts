@@ -11,6 +11,7 @@ import { decideLink } from '../../domain/decide-link.ts';
 import { driftOf, isMassAbsence, remedyOf } from '../../domain/drift.ts';
 import { dueOf } from '../../domain/due.ts';
 import type { Tally } from '../../domain/tally.ts';
+import { isUnexplained } from '../../domain/verify.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { ContactHint } from '../../schemas/change.ts';
@@ -127,7 +128,7 @@ function hintsOf({ key, clock, newId }: Mending, { bevatelId, externalId }: Doub
 }
 
 function underWay({ findings }: Doubt, reason: string): Doubt['findings'] {
-  return findings.map((one) => ({ ...one, kind: 'in_flight', reason }));
+  return findings.map((one) => (isUnexplained(one.kind) ? { ...one, kind: 'in_flight', reason } : one));
 }
 
 /** Decides links from their state as it stands; gives those that moved. */

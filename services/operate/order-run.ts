@@ -7,7 +7,7 @@ import { findCertificate } from '../../store/certificates.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
 import { newRun } from '../../store/start-run.ts';
 import type { StartDeps } from '../../store/start-run.ts';
-import { countRunning, findRun, insertRun, stopRun } from '../../store/verifications.ts';
+import { countRunning, findRun, insertRun, pruneRuns, stopRun } from '../../store/verifications.ts';
 import type { Run, RunOrder, RunScope } from '../../store/verifications.ts';
 
 /** So many comparisons and repairs of an integration at once, the sweep apart. */
@@ -37,6 +37,7 @@ async function scopeOf({ pool }: StartDeps, stored: StoredIntegration, { contact
 async function begin(deps: StartDeps, stored: StoredIntegration, kind: 'verify' | 'repair', order: RunOrder, target: string): Promise<Run> {
   if (await countRunning(deps.pool, stored) >= MAX_RUNNING) throw new SyncError('state_moved', `${MAX_RUNNING} comparisons of ${stored.tenantId}/${stored.integrationId} are under way; wait for them, or cancel them`);
   const run = await newRun(deps, stored, kind, order);
+  await pruneRuns(deps.pool, stored, kind);
   await inTransaction(deps.pool, async (transaction) => {
     await insertRun(transaction, run);
     await insertAudit(transaction, { tenantId: run.tenantId, auditId: deps.newId(), actor: order.requestedBy, action: order.dryRun ? `${kind}.dry-run` : kind, target, doneAt: run.startedAt });

@@ -8,7 +8,7 @@ import { listIntegrations } from '../../store/integrations.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
 import { newRun, SERVICE } from '../../store/start-run.ts';
 import type { StartDeps } from '../../store/start-run.ts';
-import { insertRun, sweepStarts } from '../../store/verifications.ts';
+import { insertRun, pruneRuns, sweepStarts } from '../../store/verifications.ts';
 import type { RunOrder } from '../../store/verifications.ts';
 
 export interface SweepOptions extends StartDeps {
@@ -18,7 +18,7 @@ export interface SweepOptions extends StartDeps {
   readonly onFailure: (error: unknown) => void;
 }
 
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** The budget of the first page is saved up before it is read. */
@@ -43,6 +43,7 @@ export async function beginRounds(options: StartDeps): Promise<void> {
     const last = starts.find((one) => one.tenantId === stored.tenantId && one.integrationId === stored.integrationId);
     if (!isDue(stored, last, now)) continue;
     const run = await newRun(options, stored, 'sweep', ORDER);
+    await pruneRuns(options.pool, stored, 'sweep');
     await insertRun(options.pool, { ...run, nextAt: run.startedAt + Math.round((FIRST_PAGE * HOUR_MS) / stored.config.sweep.recordsPerHour) });
   }
 }

@@ -174,6 +174,15 @@ describe('verify', () => {
     expect(await rig.get('/v1/certificates/nosuch')).toMatchObject({ status: 404 });
   });
 
+  it('I8: one record that its system refuses to show stops only itself', async () => {
+    for (let count = 0; count < 3; count += 1) await pair({ company: ['A', 'A'] });
+    const refuse = (times?: number) => rig.hubspot.control.addFault({ endpoint: 'contacts.batchRead', fault: { kind: 'status', status: 400, category: 'VALIDATION_ERROR' }, ...(times === undefined ? {} : { times }) });
+    refuse(3);
+    expect(await certificate()).toMatchObject({ ok: true, equal: 3, byReason: {} });
+    refuse();
+    expect(await run()).toMatchObject({ state: 'failed', certificate: null, error: { code: expect.any(String) as string } });
+  });
+
   it('is cancelled at a word, which is audited; a second word is refused', async () => {
     rig.hubspot.control.addFault({ endpoint: 'contacts.list', fault: { kind: 'hold_before' } });
     const { id } = zVerification.parse((await rig.post('/v1/verifications', { tenant: TENANT, integration: INTEGRATION })).body);
