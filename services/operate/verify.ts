@@ -22,7 +22,7 @@ import type { Doubt } from '../../store/doubts.ts';
 import type { RunPhase, RunProgress } from '../../store/verifications.ts';
 import { digestOf } from './digest.ts';
 import { examineLinks, examineSubjects, findStray, straysAmong } from './examine.ts';
-import { settle } from './settle.ts';
+import { lookAgain } from './look-again.ts';
 import { goOn, PAGE } from './step.ts';
 import type { Step, StepDeps, StepOutcome, Work } from './step.ts';
 
@@ -36,7 +36,7 @@ export async function takeStep(deps: StepDeps, work: Work, signal: AbortSignal):
   const { tenantId, integrationId } = work.run;
   const onCall = (kind: 'list' | 'read'): void => { work.uncounted[kind] += 1; };
   const step: Step = { ...deps, ...work, examining: { pool: deps.pool, key: { tenantId, integrationId }, context: work.context, readers: work.readers, signal, onCall } };
-  if (step.run.settling) return settle(step, step.run.settling);
+  if (step.run.settling) return lookAgain(step, step.run.settling);
   switch (step.run.phase) {
     case 'bevatel':
     case 'external': return list(step, step.run.phase, signal);

@@ -17,7 +17,7 @@ const LAST_LOOK_AGAIN_MS = 5_000;
 
 type Settling = NonNullable<Run['settling']>;
 
-export async function settle(step: Step, settling: Settling): Promise<StepOutcome> {
+export async function lookAgain(step: Step, settling: Settling): Promise<StepOutcome> {
   const { run, pool, clock, examining } = step;
   const before = await pageDoubts(pool, run, settling.after, { limit: PAGE, openOnly: true });
   const last = before.at(-1);
