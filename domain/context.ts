@@ -10,10 +10,12 @@ import type { EditTime } from './link.ts';
 export interface LinkContext {
   readonly mapping: Mapping;
   readonly capabilities: Readonly<Record<Side, Capabilities>>;
-  /** For `latest_wins`: edits closer than this are of unknown order (ms). */
+  /** How far the clocks of systems may be apart (ms). */
   readonly toleranceMs: number;
-  readonly fallback: 'bevatel_wins' | 'external_wins' | 'manual';
   readonly oscillation: { readonly flips: number; readonly withinMs: number };
+  /** F7 and F8 of the requirements form. */
+  readonly unavailable: Integration['unavailable'];
+  readonly requiredMissing: Integration['requiredMissing'];
   /** Sides on which a missing partner may be created. */
   readonly creates: Readonly<Record<Side, boolean>>;
 }
@@ -22,15 +24,22 @@ export interface LinkContext {
 export function buildContext(integration: Integration): LinkContext {
   return {
     mapping: buildMapping(integration),
-    capabilities: { bevatel: CAPABILITIES.bevatel, external: CAPABILITIES[integration.system] },
+    capabilities: { bevatel: CAPABILITIES.bevatel, external: externalCapabilities(integration) },
     toleranceMs: integration.conflicts.toleranceMs,
-    fallback: integration.conflicts.fallback,
     oscillation: integration.oscillation,
+    unavailable: integration.unavailable,
+    requiredMissing: integration.requiredMissing,
     creates: {
       bevatel: integration.create.bevatel && integration.direction !== 'to_external',
       external: integration.create.external && integration.direction !== 'to_bevatel',
     },
   };
+}
+
+/** What the system promises, as far as the integration does not know it better. */
+function externalCapabilities({ system, stalenessMs }: Integration): Capabilities {
+  const declared: Capabilities = CAPABILITIES[system];
+  return stalenessMs === undefined ? declared : { ...declared, stalenessWindowMs: stalenessMs };
 }
 
 /**

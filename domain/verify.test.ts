@@ -54,6 +54,8 @@ describe('examinePair', () => {
     ['held', ['a', 'b'], { group: held('update_update_same_field') }, 'held update_update_same_field'],
     ['held although both say the same', ['a', 'a'], { group: held('overwritten_in_flight') }, 'held overwritten_in_flight'],
     ['to be written', ['a', 'b'], { group: { wanted: { side: 'external', values: ['a'] } } }, 'in_flight wanted'],
+    ['to be written when it is approved', ['a', 'b'], { group: { wanted: { side: 'external', values: ['a'] }, guarded: 'set' } }, 'held approval'],
+    ['to be written when the link is approved', ['a', 'b'], { group: { wanted: { side: 'external', values: ['a'] } }, state: { guarded: 'set' } }, 'held approval'],
     ['being written', ['a', 'b'], { state: { attempts: [attempt] } }, 'in_flight attempt'],
     ['an unresolved attempt explains nothing', ['a', 'b'], { state: { attempts: [{ ...attempt, status: 'unresolved' }] } }, 'differing no_base'],
     ['to be read', ['a', 'b'], { state: { readDue: { external: { at: 1, blocks: true } } } }, 'in_flight attempt'],
@@ -105,6 +107,7 @@ describe('examineOneSided', () => {
   it.each<[string, Given, LiveRecord, string]>([
     ['nothing says why', {}, { values: {} }, 'unlinked no_partner:external'],
     ['being created', { state: { create: 'external' } }, { values: {} }, 'in_flight create'],
+    ['to be created when it is approved', { state: { create: 'external', guarded: 'set' } }, { values: {} }, 'held approval'],
     ['creation is off', { creates: { external: false } }, { values: {} }, 'skipped create_off:external'],
     ['a required value is missing', { state: { hold: { kind: 'required_missing', since: 1, detail: 'email' } } }, { values: {} }, 'skipped required_missing:email'],
     ['a required value is missing no longer, which was not captured', { state: { hold: { kind: 'required_missing', since: 1, detail: 'company_name' } } }, { values: { company_name: 'a' } }, 'unseen bevatel'],

@@ -77,6 +77,7 @@ export function examineOneSided(link: Link, live: LiveRecord | null, context: Li
   const unseen = live ? context.mapping.lenses.flatMap(({ lens }) => (isSeen(link, lens, present, valuesOf(live)) ? [] : [finding('unseen', lens.name, present, present)])) : [];
   if (unseen.length > 0) return unseen;
   if (whole) return [whole];
+  if (link.state.guarded) return [finding('held', null, 'approval')];
   if (link.state.create || link.state.attempts.some((attempt) => attempt.status === 'outstanding')) return [finding('in_flight', null, 'create')];
   if (!context.creates[missing]) return [finding('skipped', null, `create_off:${missing}`)];
   return [finding('unlinked', null, `no_partner:${missing}`, present)];
@@ -121,6 +122,7 @@ function examineGroup(link: Link, rule: MappedLens, images: Readonly<Record<Side
   if (!values.bevatel || !values.external) return finding('differing', lens.name, 'unknown_value');
   const pair = { bevatel: values.bevatel, external: values.external };
   if (says(lens, pair)) return saysAll(rule, pair) ? finding('equal', lens.name, 'agree') : finding('lossy', lens.name, 'complement');
+  if (group.guarded ?? link.state.guarded) return finding('held', lens.name, 'approval');
   if (isUnderWay(link, group, lens.name)) return finding('in_flight', lens.name, group.wanted ? 'wanted' : 'attempt');
   const unseen = SIDES.find((side) => !isSeen(link, lens, side, images[side]));
   if (unseen) return finding('unseen', lens.name, unseen, unseen);

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Integration } from '../schemas/integration.ts';
 
-/** Of everything in an integration file that decides what agrees: not of addresses, credentials and rhythms. Hexadecimal. */
+/** Of everything in an integration file that decides what agrees: not of addresses, credentials, rhythms, and what goes out when. Hexadecimal. */
 export function rulesFingerprint(config: Integration): string {
-  const { connection: _connection, bevatel: _bevatel, poll: _poll, sweep: _sweep, ...rules } = config;
+  const { connection: _connection, bevatel: _bevatel, poll: _poll, sweep: _sweep, guards: _guards, canary: _canary, dryRun: _dryRun, ...rules } = config;
   return createHash('sha256').update(canonicalJson(rules)).digest('hex');
 }
 

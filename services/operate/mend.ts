@@ -7,7 +7,7 @@
  * Kafka they are not at all, and asking twice is asking once.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { decideLink } from '../../domain/decide-link.ts';
+import { decideAnew } from '../../domain/decide-anew.ts';
 import { driftOf, isMassAbsence, remedyOf } from '../../domain/drift.ts';
 import { dueOf } from '../../domain/due.ts';
 import type { Tally } from '../../domain/tally.ts';
@@ -59,7 +59,7 @@ export async function mend(mending: Mending, doubts: readonly Doubt[], tally: Ta
   const { dryRun } = mending.run.order;
   const hints = new Map(plan.reads.flatMap((doubt) => hintsOf(mending, doubt)).map((hint) => [`${hint.side}/${hint.recordId}`, hint]));
   if (!dryRun) await parkHints(mending.pool, [...hints.values()], mending.clock(), mending.clock());
-  const decided = dryRun ? new Set(plan.decides.map(({ id }) => id)) : await decideAnew(mending, plan.decides.map(({ id }) => id));
+  const decided = dryRun ? new Set(plan.decides.map(({ id }) => id)) : await decideLinks(mending, plan.decides.map(({ id }) => id));
   const asked = new Map<Doubt, Doubt>([
     ...plan.reads.map((doubt): [Doubt, Doubt] => [doubt, { ...doubt, asked: 'read', deferred: null, findings: dryRun ? doubt.findings : underWay(doubt, 'read_asked') }]),
     ...plan.decides.map((doubt): [Doubt, Doubt] => [doubt, { ...doubt, asked: 'decide', deferred: null, findings: !dryRun && decided.has(doubt.id) ? underWay(doubt, 'decided_anew') : doubt.findings }]),
@@ -132,12 +132,12 @@ function underWay({ findings }: Doubt, reason: string): Doubt['findings'] {
 }
 
 /** Decides links from their state as it stands; gives those that moved. */
-async function decideAnew({ pool, key, context, run, wake, clock, newId }: Mending, linkIds: readonly string[]): Promise<ReadonlySet<string>> {
+async function decideLinks({ pool, key, context, run, wake, clock, newId }: Mending, linkIds: readonly string[]): Promise<ReadonlySet<string>> {
   if (linkIds.length === 0) return new Set();
   const moved = await inTransaction(pool, async (transaction) => {
     const locked = await lockLinks(transaction, [], linkIds.map((linkId) => ({ tenantId: key.tenantId, integrationId: key.integrationId, linkId })));
     const now = clock();
-    const decided = locked.map((stored) => ({ stored, ...decideLink(stored.link, context, now) })).filter(({ stored, link }) => !isDeepStrictEqual(stored.link.state, link.state));
+    const decided = locked.map((stored) => ({ stored, ...decideAnew(stored.link, context, now) })).filter(({ stored, link }) => !isDeepStrictEqual(stored.link.state, link.state));
     saveLinks(transaction, [], decided.map(({ stored, link }) => ({ link, lane: isWaiting(stored, now) ? null : 'repair', lease: 'keep' })), now);
     insertDecisions(transaction, decided.map(({ link, groups, verdict }) => ({
       source: null,

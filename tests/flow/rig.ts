@@ -313,6 +313,7 @@ export class Flow {
 
   async #close(): Promise<void> {
     await Promise.all(this.#roles.map((role) => role.stop()));
+    await this.bevatel.control.sql('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active', [this.cdcName]);
     await Promise.all([...this.#hubspots.map((hubspot) => hubspot.stop()), this.bevatel.stop()]);
   }
 }
