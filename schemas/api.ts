@@ -8,6 +8,7 @@ import { zValue } from './contact.ts';
 import { CONFLICTS, VERDICTS } from './decision.ts';
 import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
+import { zRunningVerification, zSweepStatus } from './verification-status.ts';
 
 const zSide = z.enum(SIDES);
 const zTime = z.int().nonnegative();
@@ -58,6 +59,9 @@ export const zIntegrationStatus = z.object({
   listings: z.array(z.object({ side: zSide, state: z.enum(['listing', 'listed', 'stored']), records: zCount, total: zCount.nullable() })),
   /** Sides on which an edit between guard read and write can be overwritten unnoticed: neither conditional writes nor a history (I2). */
   blindWindows: z.array(z.object({ side: zSide, reason: z.string() })),
+  /** Comparisons and repairs that are under way, the sweep apart. */
+  verifications: z.array(zRunningVerification),
+  sweep: zSweepStatus,
 });
 export type IntegrationStatus = z.infer<typeof zIntegrationStatus>;
 
@@ -258,35 +262,6 @@ export const zReplayBody = z.strictObject({
   id: z.string().optional(), code: z.string().optional(), tenant: z.string().optional(), integration: z.string().optional(), dryRun: z.boolean().default(false),
 }).refine((body) => (body.id === undefined) !== (body.code === undefined), 'give exactly one of id and code');
 export const zReplayAnswer = z.object({ dryRun: z.boolean(), matched: zCount, replayed: zCount });
-
-// ── verify ──────────────────────────────────────────────────────────────────
-export const zVerifyBody = z.strictObject({
-  tenant: z.string(), integration: z.string(),
-  /** How long differences that are not explained yet are looked at again (ms). */
-  settleMs: z.int().min(0).max(600_000).default(10_000),
-});
-const zFinding = z.object({ linkId: z.string().nullable(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), kind: z.string(), group: z.string().nullable(), reason: z.string() });
-/** What was found, without any value: it may be kept and shown (I11). Pairs are counted once, as their worst group. */
-export const zCertificate = z.object({
-  tenant: z.string(), integration: z.string(), startedAt: zTime, finishedAt: zTime,
-  /** True when nothing unexplained differs: no `differing`, `unseen`, `unlinked`. */
-  ok: z.boolean(),
-  pairs: zCount, equal: zCount, normalised: zCount, skipped: zCount, held: zCount, inFlight: zCount, unseen: zCount, differing: zCount,
-  /** Records with a link but without a partner, explained and not. */
-  oneSided: z.object({ explained: zCount, unlinked: zCount }),
-  /** Records that their system lists and that no link knows. */
-  unlinked: z.object({ bevatel: zCount, external: zCount }),
-  byReason: z.record(z.string(), zCount),
-  calls: z.object({ list: zCount, read: zCount }),
-  samples: z.array(zFinding),
-});
-export type Certificate = z.infer<typeof zCertificate>;
-export const zVerification = z.object({
-  id: z.string(), state: z.enum(['running', 'done', 'failed']), examined: zCount,
-  error: zApiError.nullable(), certificate: zCertificate.nullable(),
-});
-export type Verification = z.infer<typeof zVerification>;
-export const zVerificationParams = z.object({ id: z.string() });
 
 // ── plan (of the command line; it calls no service) ─────────────────────────
 const zPerSide = z.object({ bevatel: zCount, external: zCount });

@@ -75,6 +75,7 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'create': return Object.keys(shape.create.unwrap().shape);
     case 'guards': return Object.keys(shape.guards.unwrap().shape);
     case 'poll': return Object.keys(shape.poll.unwrap().shape);
+    case 'sweep': return Object.keys(shape.sweep.unwrap().shape);
     case 'oscillation': return Object.keys(shape.oscillation.unwrap().shape);
     default: return Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});
   }

@@ -135,6 +135,8 @@ export const zIntegration = z.strictObject({
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),
+  /** Both sides are compared round and round in the background, at most so many records of a side in an hour; 0 switches it off. */
+  sweep: z.strictObject({ recordsPerHour: z.int().nonnegative().default(10_000), everyMinutes: z.int().positive().default(60) }).prefault({}),
   /** How much of what can do damage goes out unasked (domain/guards.ts). */
   guards: z.strictObject({
     windowMs: z.int().min(1_000).default(3_600_000),

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
-import { zCertificate, zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
 import { zDeletedList, zErasure, zErasureList, zRestoreAnswer } from '../../schemas/api-deletes.ts';
+import { zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
+import { zCertificate, zCertificateList } from '../../schemas/verification.ts';
 import { recordSuccess } from '../../store/integrations.ts';
 import { API_KEY, FIELDS, INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
 import type { Rig } from '../../tests/operate-rig.ts';
@@ -245,5 +246,32 @@ describe('over the API', () => {
     expect(differs.code).toBe(1);
     expect(differs.out).toContain('UNEXPLAINED DIFFERENCES');
     expect(differs.out).toContain('external 1');
+  });
+
+  it('certificates are listed, shown and compared', async () => {
+    const [newest, before] = zCertificateList.parse(JSON.parse((await cli(['certificates', 'list', '--json'])).out)).certificates;
+    expect([newest?.ok, before?.ok]).toEqual([false, true]);
+    const shown = await cli(['certificates', 'show', newest?.id ?? '']);
+    expect(shown.out).toContain(`certificate ${newest?.id} (verify of integration, by cli`);
+    const findings = await cli(['certificates', 'show', newest?.id ?? '', '--findings']);
+    expect(findings.out).toMatch(/^Bevatel -, external \d+: unlinked: no_link:external\n$/);
+    const compared = await cli(['certificates', 'compare', before?.id ?? '', newest?.id ?? '']);
+    expect(compared).toMatchObject({ code: 1, out: expect.stringContaining('unlinked:no_link:external\t0\t1') as string });
+    expect((await cli(['certificates', 'compare', newest?.id ?? '', newest?.id ?? '', '--json'])).out).toBe('{"same":true,"sameRules":true,"moved":[]}\n');
+    expect((await cli(['verifications', 'list'])).out).toContain(newest?.id);
+    expect((await cli(['verifications', 'show', newest?.id ?? ''])).out).toBe(shown.out);
+    expect(await cli(['verifications', 'cancel', newest?.id ?? ''])).toMatchObject({ code: 1, err: expect.stringContaining('state_moved') as string });
+  });
+
+  it('repair says what it would ask for, and asks for it at a word only', async () => {
+    const [newest] = zCertificateList.parse(JSON.parse((await cli(['certificates', 'list', '--json'])).out)).certificates;
+    expect(await cli(['repair'])).toMatchObject({ code: 2, err: expect.stringContaining('--dry-run') as string });
+    expect(await cli(['repair', '--yes', '--contact', 'nosuch'])).toMatchObject({ code: 1, err: expect.stringContaining('not_found') as string });
+    expect(await cli(['repair', '--yes', '--wait', 'soon'])).toMatchObject({ code: 2 });
+    const dry = await cli(['repair', '--integration', NAME, '--dry-run']);
+    expect(dry).toMatchObject({ code: 1, out: expect.stringContaining('drift: stray 1; would be read by id: Bevatel 0, external 1') as string });
+    const done = await cli(['repair', '--from-certificate', newest?.id ?? '', '--yes', '--json']);
+    expect((JSON.parse(done.out) as unknown[]).map((one) => zCertificate.parse(one))).toMatchObject([{ kind: 'repair', ok: true, repair: { dryRun: false, reads: { bevatel: 0, external: 1 } }, byReason: { 'in_flight:read_asked': 1 } }]);
+    expect(done.code).toBe(0);
   });
 });
