@@ -9,6 +9,7 @@ import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { lookAgainAt } from './due.ts';
+import { gives } from './filter.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
@@ -112,7 +113,7 @@ function create(link: Link, side: Side, context: LinkContext, attemptId: string)
   for (const rule of context.mapping.lenses) {
     const { lens, direction } = rule;
     if (direction !== 'both' && direction !== `to_${side}`) continue;
-    if (lens.fields[side].length === 0) continue;
+    if (lens.fields[side].length === 0 || !gives(rule, source, seen.values, context.mapping)) continue;
     const from = pick(seen.values, lens.fields[source]);
     const sent = from && lens.canonical(source, from).ok ? translate(lens, source, from, null) : null;
     const standIn = rule.required && context.requiredMissing === 'default' ? defaultOn(rule, side) : null;

@@ -18,6 +18,7 @@ import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import { agree, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
+import { filteredRule, standingOf } from './filter.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
@@ -57,6 +58,8 @@ export function examineOneSided(link: Link, context: LinkContext): Finding {
   const missing: Side = link.bevatelId === null ? 'bevatel' : 'external';
   if (link.state.create || link.state.attempts.some((attempt) => attempt.status === 'outstanding')) return finding('in_flight', null, 'create');
   if (!context.creates[missing]) return finding('skipped', null, `create_off:${missing}`);
+  const standing = standingOf(otherSide(missing), link.state.seen, context.mapping);
+  if (link.state.seen[otherSide(missing)] && standing !== 'inside') return finding('skipped', null, filteredRule(otherSide(missing), standing));
   if (idOn(link, otherSide(missing)) !== null && !link.state.seen[otherSide(missing)]) return finding('in_flight', null, 'read_due');
   return finding('unlinked', null, `no_partner:${missing}`);
 }
