@@ -161,7 +161,7 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
   const waiting: LinkDecision = { link: { ...link, state }, groups: [], verdict: 'awaiting_partner' };
   if (!context.creates[missing] || !state.seen[present]) return waiting;
   if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
-  const standing = standingOf(present, state.seen, context.mapping);
+  const standing = standingOf(present, state.seen[present].values, context.mapping);
   if (standing !== 'inside') return { ...waiting, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: filteredRule(present, standing) }], verdict: 'skipped' };
   const lacking = missingRequired(state.seen[present], present, context);
   if (lacking) {

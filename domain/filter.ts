@@ -72,10 +72,9 @@ function itemsOf(value: Value): readonly string[] {
 }
 
 /** Where the record of a side stands, by what is seen of it. */
-export function standingOf(side: Side, seen: LinkState['seen'], mapping: Mapping): Standing {
+export function standingOf(side: Side, image: Image | undefined, mapping: Mapping): Standing {
   const condition = mapping.filter?.conditions[side];
   if (!condition) return 'inside';
-  const image = seen[side]?.values;
   const answer = image ? holds(condition, side, image, mapping) : null;
   return answer === null ? 'unknown' : answer ? 'inside' : 'outside';
 }
@@ -97,7 +96,7 @@ export function gatesOf({ seen, groups }: LinkState, mapping: Mapping): Gates | 
   if (!filter) return null;
   const tookPart = Object.values(groups).some((group) => group.base !== undefined);
   const kept = SIDES.flatMap((side) => {
-    const standing = standingOf(side, seen, mapping);
+    const standing = standingOf(side, seen[side]?.values, mapping);
     const isOut = standing === 'outside' ? !(tookPart && filter.leaving === 'keep') : standing === 'unknown' && !tookPart;
     return isOut ? [{ side, standing, rule: filteredRule(side, standing) }] : [];
   });

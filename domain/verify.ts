@@ -58,9 +58,11 @@ export function examineOneSided(link: Link, context: LinkContext): Finding {
   const missing: Side = link.bevatelId === null ? 'bevatel' : 'external';
   if (link.state.create || link.state.attempts.some((attempt) => attempt.status === 'outstanding')) return finding('in_flight', null, 'create');
   if (!context.creates[missing]) return finding('skipped', null, `create_off:${missing}`);
-  const standing = standingOf(otherSide(missing), link.state.seen, context.mapping);
-  if (link.state.seen[otherSide(missing)] && standing !== 'inside') return finding('skipped', null, filteredRule(otherSide(missing), standing));
-  if (idOn(link, otherSide(missing)) !== null && !link.state.seen[otherSide(missing)]) return finding('in_flight', null, 'read_due');
+  const present = otherSide(missing);
+  const seen = link.state.seen[present];
+  if (!seen && idOn(link, present) !== null) return finding('in_flight', null, 'read_due');
+  const standing = standingOf(present, seen?.values, context.mapping);
+  if (standing !== 'inside') return finding('skipped', null, filteredRule(present, standing));
   return finding('unlinked', null, `no_partner:${missing}`);
 }
 
