@@ -19,6 +19,7 @@ import type { Side } from '../schemas/value.ts';
 import { agree, identical, isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { MappedLens } from './lenses/mapping.ts';
+import { isMoreThanSeen } from './lenses/round-trip.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { Base, EditTime, GroupState, Held, Wanted } from './link.ts';
@@ -153,7 +154,7 @@ function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   if (bevatelChanged !== externalChanged) {
     const changed: Side = bevatelChanged ? 'bevatel' : 'external';
     if (isSilenced({ ...pair, rule: pair.rule.conflicts }, changed)) return conflict(pair, 'update_update_same_field');
-    return propagate(pair, changed, 'one_side_changed', 'propagate');
+    return propagate(pair, changed, 'one_side_changed', 'propagate', isMoreThanSeen(pair.lens, otherSide(changed), pair.values[otherSide(changed)]) ? 'lossy_overwrite' : undefined);
   }
   if (agree(pair.lens, pair.values.bevatel, pair.values.external)) return agreed(pair, 'converged', 'same_edit');
   return conflict(pair, 'update_update_same_field');

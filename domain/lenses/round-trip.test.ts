@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { Side, Value } from '../../schemas/value.ts';
 import { testContext } from '../testing/context.ts';
 import type { MappedLens } from './mapping.ts';
-import { roundTrip } from './round-trip.ts';
+import { isMoreThanSeen, roundTrip } from './round-trip.ts';
 
 const mapped = (entry: object): MappedLens => testContext({ fields: [entry] }).mapping.lenses[0] as MappedLens;
 const TEXT = { bevatel: 'company_name', external: 'company' };
@@ -33,6 +33,14 @@ it.each<[string, object, Side, readonly Value[], object]>([
   ['what goes one way need not come back', { ...TEXT, maxLength: 3, truncate: '…', direction: 'to_external' }, 'bevatel', ['abcd'], survives],
   ['a list where a text is wanted', TEXT, 'bevatel', [['a', 'b']], { kind: 'lost', reason: 'invalid:type', back: null }],
 ])('%s', (_what, entry, side, values, expected) => expect(roundTrip(mapped(entry), side, values)).toEqual(expected));
+
+it.each<[string, object, Side, readonly Value[], boolean]>([
+  ['the end of a text', { ...TEXT, maxLength: 5, truncate: '…' }, 'bevatel', ['abcdefg'], true],
+  ['a text that fits', { ...TEXT, maxLength: 5, truncate: '…' }, 'bevatel', ['abc'], false],
+  ['the time of a day', { bevatel: 'custom.d', external: 'd', lens: 'datetime', dateOnly: 'bevatel', zone: 'Asia/Riyadh' }, 'external', ['2026-04-16T10:00:00Z'], true],
+  ['the day itself', { bevatel: 'custom.d', external: 'd', lens: 'datetime', dateOnly: 'bevatel', zone: 'Asia/Riyadh' }, 'bevatel', ['2026-04-16'], false],
+  ['a plain text', TEXT, 'bevatel', ['abcdefg'], false],
+])('whoever edits the other side does not see %s', (_what, entry, side, values, isMore) => expect(isMoreThanSeen(mapped(entry).lens, side, values)).toBe(isMore));
 
 it('a plain value that is valid always survives', () => {
   fc.assert(fc.property(fc.constantFrom('text', 'number', 'boolean', 'date', 'datetime', 'email', 'url', 'set'), fc.constantFrom<Side>('bevatel', 'external'), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.array(fc.string()), fc.emailAddress(), fc.webUrl()), (lens, side, value) => {

@@ -9,7 +9,7 @@ import { otherSide } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { identical, isEmpty, sameOn } from '../compare.ts';
 import { translate } from '../lens.ts';
-import type { Values } from '../lens.ts';
+import type { Lens, Values } from '../lens.ts';
 import type { MappedLens } from './mapping.ts';
 
 export type RoundTrip =
@@ -31,6 +31,14 @@ export function roundTrip({ lens, direction }: MappedLens, from: Side, values: V
   if (!back.ok) return lost(lens.loses ?? reasonOf(back.reason));
   if (!sameOn(lens, from, back.values, values)) return { kind: 'lost', reason: lens.loses ?? 'lossy', back: back.values };
   return { kind: 'survives', isRewritten: !identical(back.values, values) };
+}
+
+/** What stands on a side is more than the other side can tell, so that an edit made there goes over what its editor did not see. */
+export function isMoreThanSeen(lens: Lens, side: Side, values: Values): boolean {
+  if (!lens.loses) return false;
+  const there = translate(lens, side, values, null);
+  const back = there.ok ? translate(lens, otherSide(side), there.values, null) : there;
+  return !back.ok || !sameOn(lens, side, back.values, values);
 }
 
 function lost(reason: string): RoundTrip {
