@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { isSyncError } from './errors.ts';
 import { parseIntegrationFile } from './integration-file.ts';
 
@@ -55,6 +55,16 @@ describe('a sound integration file', () => {
       match: ['phone_number', 'custom.mobile', 'email'],
     }))).toEqual([]);
   });
+});
+
+describe('the examples in docs/integration-file.md', () => {
+  const examples = [...readFileSync(new URL('../docs/integration-file.md', import.meta.url), 'utf8').matchAll(/```yaml\n(.*?)```/gs)].flatMap(([, block = '']) => {
+    const data: unknown = parse(block);
+    const parts: readonly object[] = Array.isArray(data) ? data.map((entry: unknown) => ({ fields: [entry] })) : [data as object];
+    return parts.map((part) => ({ fields: [PHONE, EMAIL], match: [], ...part }));
+  });
+  it('are there', () => expect(examples.length).toBeGreaterThan(8));
+  it.each(examples.map((example) => [JSON.stringify(example), example] as const))('are sound: %s', (_text, example) => expect(faultsOf(file(example))).toEqual([]));
 });
 
 describe('a faulty integration file', () => {
