@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readCondition } from '../schemas/condition.ts';
 import type { Image } from '../schemas/value.ts';
 import { dueOf } from './due.ts';
-import { holds } from './filter.ts';
+import { filteredNow, holds } from './filter.ts';
 import { EMPTY_STATE } from './link.ts';
 import { planWork } from './plan-work.ts';
 import { testContext } from './testing/context.ts';
@@ -72,7 +72,9 @@ describe('a record without a partner', () => {
     expect(story.shows('bevatel', outside('b'), { revision: '10', reference: null })).toMatchObject({ verdict: 'skipped', groups: [{ group: '*', verdict: 'skipped', rule: 'filtered:bevatel' }] });
     expect(dueOf(story.link, story.now)).toBeNull();
     expect(examineOneSided(story.link, story.context)).toEqual({ kind: 'skipped', group: null, reason: 'filtered:bevatel' });
+    expect(filteredNow(story.link.state, story.context.mapping)).toBe('filtered:bevatel');
     expect(story.shows('bevatel', inside('b'), { revision: '11', reference: null }).verdict).toBe('created');
+    expect(filteredNow(story.link.state, story.context.mapping)).toBeNull();
     expect(story.shows('bevatel', outside('b'), { revision: '12', reference: null }).verdict).toBe('skipped');
     expect(story.link.state.create).toBeUndefined();
   });

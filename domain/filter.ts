@@ -84,6 +84,15 @@ export function filteredRule(side: Side, standing: Standing): string {
   return standing === 'unknown' ? `filter_unknown:${side}` : `filtered:${side}`;
 }
 
+/** The rule by which a record of the link is not inside; null while all that are known are. */
+export function filteredNow({ seen }: LinkState, mapping: Mapping): string | null {
+  for (const side of SIDES) {
+    const standing = standingOf(side, seen[side]?.values, mapping);
+    if (seen[side] && standing !== 'inside') return filteredRule(side, standing);
+  }
+  return null;
+}
+
 /** Why nothing may be written to a side, and whether what was agreed is to be forgotten. */
 export interface Gates {
   readonly closed: Readonly<Partial<Record<Side, string>>>;

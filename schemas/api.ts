@@ -119,6 +119,8 @@ export const zExplanation = z.object({
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
   attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
+  /** The rule by which the file's filter keeps one of the records outside. */
+  filtered: z.string().nullable(),
   fields: z.array(zFieldExplanation),
 });
 export type Explanation = z.infer<typeof zExplanation>;
