@@ -19,6 +19,7 @@ import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import { agree, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
+import { filteredRule, standingOf } from './filter.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
@@ -80,6 +81,8 @@ export function examineOneSided(link: Link, live: LiveRecord | null, context: Li
   if (link.state.guarded) return [finding('held', null, 'approval')];
   if (link.state.create || link.state.attempts.some((attempt) => attempt.status === 'outstanding')) return [finding('in_flight', null, 'create')];
   if (!context.creates[missing]) return [finding('skipped', null, `create_off:${missing}`)];
+  const standing = standingOf(present, seen.values, context.mapping);
+  if (standing !== 'inside') return [finding('skipped', null, filteredRule(present, standing))];
   return [finding('unlinked', null, `no_partner:${missing}`, present)];
 }
 

@@ -123,6 +123,8 @@ export const zExplanation = z.object({
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
   attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
+  /** The rule by which the file's filter keeps one of the records outside. */
+  filtered: z.string().nullable(),
   fields: z.array(zFieldExplanation),
 });
 export type Explanation = z.infer<typeof zExplanation>;
@@ -298,3 +300,25 @@ export const zPlan = z.object({
   samples: z.array(z.object({ what: z.string(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), /** Values are masked. */ detail: z.string() })),
 });
 export type Plan = z.infer<typeof zPlan>;
+
+// ── lint (of the command line; it calls no service) ─────────────────────────
+/** Of the values on one side that go to the other; `rewritten` ones come back in another writing. */
+const zSurvival = z.object({ values: zCount, survive: zCount, rewritten: zCount, losses: zTally });
+/** Which values of the tenant's own data do not survive the way to the other side and back. Nothing is written to find out. */
+export const zLint = z.object({
+  tenant: z.string(), integration: z.string(),
+  /** False when a value that was tried does not survive. */
+  ok: z.boolean(),
+  /** Records that were read, and those among them that the filter keeps outside. */
+  records: zPerSide, outside: zPerSide,
+  fields: z.array(z.object({
+    group: z.string(), direction: z.enum(['both', 'to_external', 'to_bevatel']),
+    /** What the other side may have less of, by the lens. */
+    mayLose: z.string().nullable(),
+    /** Null where nothing goes from that side. */
+    bevatel: zSurvival.nullable(), external: zSurvival.nullable(),
+  })),
+  /** Values are masked; `back` is what would come back, null where nothing would. */
+  samples: z.array(z.object({ side: zSide, recordId: z.string(), group: z.string(), reason: z.string(), value: z.string(), back: z.string().nullable() })),
+});
+export type Lint = z.infer<typeof zLint>;
