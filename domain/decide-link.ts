@@ -52,7 +52,7 @@ function halted(link: Link): LinkDecision {
 }
 
 function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, ...state } = link.state;
+  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, unmatched: _unmatched, ...state } = link.state;
   const gates = gatesOf(state, context.mapping);
   const groups: Record<string, GroupState> = gates?.forgets ? forgotten(state.groups) : { ...state.groups };
   const verdicts: GroupVerdict[] = [];
@@ -164,6 +164,7 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
   if (state.alone) return { ...waiting, verdict: 'skipped' };
   if (!context.creates[missing] || !state.seen[present]) return waiting;
   if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
+  if (state.unmatched) return waiting;
   const standing = standingOf(present, state.seen[present].values, context.mapping);
   if (standing !== 'inside') return { ...waiting, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: filteredRule(present, standing) }], verdict: 'skipped' };
   const lacking = missingRequired(state.seen[present], present, context);

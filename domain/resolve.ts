@@ -119,8 +119,8 @@ export function releaseHold(link: Link): Resolved {
 }
 
 /**
- * Makes one link of two that lack each other's side: the operator says that they are the same person. The second link
- * must be deleted in the same transaction (I4).
+ * Makes one link of two that lack each other's side: they are the same person. Whatever parted the two is void; the second
+ * link must be deleted in the same transaction (I4).
  */
 export function joinLinks(kept: Link, absorbed: Link): Resolved {
   const missing: Side = kept.bevatelId === null ? 'bevatel' : 'external';
@@ -129,9 +129,15 @@ export function joinLinks(kept: Link, absorbed: Link): Resolved {
   if (!fits) return { kind: 'refused', reason: 'not_complementary' };
   if (kept.erased || absorbed.erased) return { kind: 'refused', reason: 'erased' };
   if ([...kept.state.attempts, ...absorbed.state.attempts].some((attempt) => attempt.status === 'outstanding')) return { kind: 'refused', reason: 'in_flight' };
-  const { hold: _hold, create: _create, ...state } = kept.state;
-  const joined: LinkState = { ...state, seen: { ...state.seen, ...absorbed.state.seen }, groups: {}, attempts: [] };
-  return { kind: 'resolved', link: { ...withId(kept, missing, id), state: joined } };
+  const { hold: _hold, create: _create, unmatched: _unmatched, apart: _apart, ...state } = kept.state;
+  const joined = withId(kept, missing, id);
+  const apart = [...(kept.state.apart ?? []), ...(absorbed.state.apart ?? [])].filter((one) => idOn(joined, one.side) !== one.id);
+  const readDue = { ...state.readDue, ...absorbed.state.readDue };
+  const next: LinkState = {
+    ...state, seen: { ...state.seen, ...absorbed.state.seen }, groups: {}, attempts: [],
+    ...(Object.keys(readDue).length > 0 ? { readDue } : {}), ...(apart.length > 0 ? { apart } : {}),
+  };
+  return { kind: 'resolved', link: { ...joined, state: next } };
 }
 
 /** What moved since the operator looked: per side the value then (null when unknown) and now. */

@@ -121,7 +121,7 @@ export const zExplanation = z.object({
   bevatelId: z.string().nullable(), externalId: z.string().nullable(),
   state: z.enum(['paired', 'one_sided', 'gone', 'erased']),
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
-  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
+  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove', 'merge']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
   /** The rule by which the file's filter keeps one of the records outside. */
   filtered: z.string().nullable(),
@@ -276,12 +276,12 @@ export const zPlan = z.object({
   faults: z.array(z.object({ side: zSide, field: z.string(), code: z.string(), message: z.string(), advice: z.string() })),
   records: zPerSide,
   pairs: zCount,
-  /** Pairs by what matched them: `reference`, `phone`, `email`. */
+  /** Pairs by what matched them: `reference`, `phone`, `email`, an identifier's field; `phone+name` where names told candidates apart. */
   matches: zTally,
   /** Records for which several partners come into question: held until a person decides. */
-  multiMatch: zCount,
-  /** Records that match one that is paired already: they get a partner of their own. */
-  sharedMatch: zCount,
+  multiMatch: zPerSide,
+  /** Records that share a key with another of their side: held as possible duplicates, unless the file says `shared: create`. */
+  sharedMatch: zPerSide,
   creates: zPerSide,
   /** Records that get no partner, by reason. */
   notCreated: zTally,

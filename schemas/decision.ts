@@ -52,9 +52,9 @@ export interface ContactDecision {
   readonly linkId: string;
   readonly bevatelId: string | null;
   readonly externalId: string | null;
-  /** What brought the decision about: a change's id, or an attempt's. */
+  /** What brought the decision about: a change's id, or an attempt's; the link's own where its group was matched. */
   readonly causeId: string;
-  readonly cause: 'change' | 'answer' | 'operator' | 'deadline';
+  readonly cause: 'change' | 'answer' | 'operator' | 'deadline' | 'matching';
   readonly side: Side | null;
   /** The verdict on the record as a whole; the groups' own stand in `groups`. */
   readonly verdict: Verdict;

@@ -30,6 +30,7 @@ export interface BookSnapshot {
   readonly mark: string;
   /** The integrations that a change concerns: its own, or every one of its tenant on side bevatel. */
   concernedBy(change: ContactChange): readonly KnownIntegration[];
+  find(tenantId: string, integrationId: string): KnownIntegration | undefined;
 }
 
 interface Row {
@@ -45,7 +46,7 @@ interface Row {
 export class IntegrationBook {
   readonly #pool: Pool;
   #known = new Map<string, KnownIntegration>();
-  #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [] };
+  #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [], find: () => undefined };
   #refreshing: Promise<void> | null = null;
 
   constructor(pool: Pool) {
@@ -97,5 +98,6 @@ function snapshotOf(known: ReadonlyMap<string, KnownIntegration>): BookSnapshot 
       const one = known.get(`${change.tenantId}|${change.integrationId}`);
       return one ? [one] : [];
     },
+    find: (tenantId, integrationId) => known.get(`${tenantId}|${integrationId}`),
   };
 }

@@ -168,12 +168,26 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
   ];
 }
 
-/** Removes one-sided links that were absorbed into another. */
-export function deleteLinks(transaction: Transaction, keys: readonly LinkKey[]): void {
+/**
+ * Removes links that ended: they were absorbed into others, or forgotten. Their keys go with them, and who bears one of
+ * these is looked at once more.
+ */
+export function deleteLinks(transaction: Transaction, keys: readonly LinkKey[], now: number): void {
   if (keys.length === 0) return;
   transaction.send({
-    text: `delete from links l using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
-           where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
-    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
+    text: `with ended as (select * from unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+           ), links_gone as (
+             delete from links l using ended n where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id
+           ), given_up as (
+             delete from match_keys m using ended n where m.tenant_id = n.tenant_id and m.integration_id = n.integration_id and m.link_id = n.link_id
+             returning m.tenant_id, m.integration_id, m.match_key
+           )
+           insert into match_queue (tenant_id, integration_id, link_id, due_at)
+           select distinct k.tenant_id, k.integration_id, k.link_id, $4::bigint
+           from given_up g join match_keys k using (tenant_id, integration_id, match_key)
+           where (k.tenant_id, k.integration_id, k.link_id) not in (select * from ended)
+           order by 1, 2, 3
+           on conflict (tenant_id, integration_id, link_id) do update set due_at = least(match_queue.due_at, excluded.due_at)`,
+    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId), now],
   });
 }

@@ -22,6 +22,7 @@ import type { DecisionWrite } from '../../store/decisions.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
 import { deleteLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import type { Candidate } from './admission.ts';
 import { lookUpAll, readAll, removeAll, writeAll } from './calls.ts';
@@ -104,7 +105,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
-    deleteLinks(transaction, forgotten);
+    deleteLinks(transaction, forgotten, now);
     return items;
   });
 }
@@ -239,6 +240,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
   return inTransaction(deps.pool, async (transaction) => {
     const locked = await lockByKey(transaction, guards.map(({ item }) => item.stored.link));
     const byLink = new Map(guards.map(({ item, read }) => [item.stored.link.linkId, read]));
+    const before = new Map(locked.map(({ link }) => [link.linkId, link]));
     const now = deps.clock();
     const decisions: DecisionWrite[] = [];
     const planned: Planned[] = [];
@@ -264,6 +266,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
+    moveKeys(transaction, keyMovesOf(known.context.mapping, writes.map(({ link }) => ({ before: before.get(link.linkId) ?? link, after: link }))), now);
     insertDecisions(transaction, decisions);
     return passed;
   });

@@ -25,14 +25,14 @@ import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lockByKey } from '../../store/leases.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
-import { replaceMatchKeys } from '../../store/match-keys.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
 import type { ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { applyErasing } from './erase-result.ts';
 import type { SystemReceipt } from './erase-result.ts';
 import { foldRead } from './fold-read.ts';
 import { followReplaced } from './followers.ts';
-import { keepKeys, markErased, recordErasures } from './record-ends.ts';
+import { markErased, matchParted, recordErasures } from './record-ends.ts';
 
 export type Result = { readonly key: LinkKey; readonly side: Side } & (
   | { readonly kind: 'written'; readonly outcome: WriteOutcome; readonly readBack?: NonNullable<OutcomeFacts['readBack']> }
@@ -80,7 +80,8 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
   });
   saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
   await followReplaced(transaction, decided, now);
-  keepKeys(transaction, known, decided);
+  moveKeys(transaction, keyMovesOf(known.context.mapping, decided.map(({ stored, link }) => ({ before: stored.link, after: link }))), now);
+  matchParted(transaction, decided, now);
   recordErasures(transaction, deps, known, decided, receipts, now);
   insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
   return decided.flatMap(({ stored, link, result }): Written[] => {
@@ -127,7 +128,6 @@ async function settleIdentities<W extends { readonly stored: StoredLink; readonl
     return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
   }));
   if (taken.length === 0) return writes;
-  replaceMatchKeys(transaction, taken.map(({ write }) => write.link), []);
   const holders = await lockLinks(transaction, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
   const replaced = new Map<string, Link>();
   const absorbed: Link[] = [];
@@ -141,8 +141,7 @@ async function settleIdentities<W extends { readonly stored: StoredLink; readonl
     if (isOneSided) absorbed.push(holder);
     replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link, now));
   }
-  deleteLinks(transaction, absorbed);
-  replaceMatchKeys(transaction, absorbed, []);
+  deleteLinks(transaction, absorbed, now);
   return writes.map((write) => ({ ...write, link: replaced.get(write.link.linkId) ?? write.link }));
 }
 
@@ -155,7 +154,7 @@ function absorb(link: Link, holder: Link, side: Side): Link {
 /** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was and waits for an operator. */
 function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link {
   const { create: _create, ...state } = after.state;
-  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId] } } };
+  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId], rule: 'taken' } } };
 }
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {

@@ -20,7 +20,7 @@ import { decisionsOfLink, insertDecisions } from '../../store/decisions.ts';
 import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, StoredLink } from '../../store/links.ts';
-import { replaceMatchKeys } from '../../store/match-keys.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
 import { heldTag, holdTag, parseConflictId, valuesOf } from './conflict-view.ts';
 import type { ConflictId } from './conflict-view.ts';
 import { operatorVerdict } from './operator-verdict.ts';
@@ -86,8 +86,9 @@ async function resolveLocked(transaction: Transaction, order: Order): Promise<Re
   const held = id.group === null ? null : stored.link.state.groups[id.group]?.held ?? null;
   const resolved = unwrap(resolveAny(order, stored, partner), order);
   const decided = decideLink(resolved, known.context, now);
-  if (partner) absorb(transaction, stored, partner);
+  if (partner) deleteLinks(transaction, [keyOf(partner.link)], now);
   saveLinks(transaction, [], [{ link: decided.link, lane: 'live', lease: 'keep' }], now);
+  moveKeys(transaction, keyMovesOf(known.context.mapping, [{ before: stored.link, after: decided.link }]), now);
   const auditId = deps.newId();
   const groups = id.group === null || !held ? decided.groups : [operatorVerdict(decided.groups, id.group, held, body.winner ?? 'retry')];
   insertDecisions(transaction, [{
@@ -135,12 +136,6 @@ function unwrap(resolved: Resolved, { was }: Order): Link {
 
 function changes(was: Pair | null, present: Held): NonNullable<ApiError['changed']> {
   return movedSides(was, present).map(({ side, was: before, now }) => ({ side, was: before && valuesOf(before), now: valuesOf(now) }));
-}
-
-/** The other record moves in; its own row goes first, so that the ids stay unique (I4). */
-function absorb(transaction: Transaction, kept: StoredLink, partner: StoredLink): void {
-  replaceMatchKeys(transaction, [keyOf(kept.link), keyOf(partner.link)], []);
-  deleteLinks(transaction, [keyOf(partner.link)]);
 }
 
 /** The pair that the tag was made of: the one held now, or one that was held before, from the decisions. */

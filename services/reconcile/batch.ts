@@ -5,7 +5,6 @@
  * Outcomes are named, never thrown: the consumer loop knows what to do with each.
  */
 import type { Pool } from 'pg';
-import { matchIdentityBuckets, matchKeys } from '../../domain/match.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
@@ -17,19 +16,22 @@ import { otherSide } from '../../schemas/value.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import { haltIntegration } from '../../store/integrations.ts';
-import { lockLinks, saveLinks } from '../../store/links.ts';
+import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { RecordRef } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
-import { findByMatchKeys, lockIdentities, replaceMatchKeys } from '../../store/match-keys.ts';
+import { moveKeys } from '../../store/match-keys.ts';
+import type { WantedKey } from '../../store/match-keys.ts';
+import { queueMatching } from '../../store/match-queue.ts';
 import { insertErasures } from '../../store/erasures.ts';
 import { movePosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
 import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
 import type { Quarantined } from '../../store/quarantine.ts';
 import type { BookSnapshot, IntegrationBook } from '../../store/integration-book.ts';
-import { decideBatch } from './decide-batch.ts';
+import { decideBatch, needsMatching } from './decide-batch.ts';
 import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
 import { erasuresOf, keptOut } from './erased-persons.ts';
+import { GroupReachesFurther, lockGroups } from './identities.ts';
 import { Workspace } from './workspace.ts';
 
 export interface BatchDeps {
@@ -68,19 +70,25 @@ export async function processBatch(deps: BatchDeps, batch: Batch): Promise<Batch
     if (one.ok) changes.push({ change: one.value, offset: Number(record.offset) });
     else dead.push(deadLetter(deps, batch, record, null, null, one.error.code, null));
   });
-  let isMatching = batch.lane === 'backfill';
+  let matching: Matching | null = batch.lane === 'backfill' ? { further: [] } : null;
   for (;;) {
     try {
-      return await inTransaction(deps.pool, (transaction) => commitBatch(transaction, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, isMatching));
+      return await inTransaction(deps.pool, (transaction) => commitBatch(transaction, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, matching));
     } catch (error) {
-      if (error instanceof NeedsMatching) isMatching = true;
+      if (error instanceof NeedsMatching) matching = { further: [] };
+      else if (error instanceof GroupReachesFurther) matching = { further: error.keys };
       else if (error instanceof IntegrationsMoved) await deps.book.refresh();
       else throw error;
     }
   }
 }
 
-/** Ends the transaction without effects: new records are in the batch, and identities must be locked before links. */
+/** Records of the batch are matched: by their own keys, and by those of others that hang together with them. */
+interface Matching {
+  readonly further: readonly WantedKey[];
+}
+
+/** Ends the transaction without effects: records of the batch are to be matched, and identities must be locked before links. */
 class NeedsMatching extends Error {}
 
 /**
@@ -91,19 +99,20 @@ class IntegrationsMoved extends Error {}
 
 type CommitDeps = BatchDeps & BookSnapshot;
 
-async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
+async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], matching: Matching | null): Promise<BatchOutcome> {
   // Sent together: neither needs the other's answer, and the position is locked first.
-  const [moved, workspace] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, isMatching)]);
+  const [moved, workspace] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, matching)]);
   if (moved.kind === 'ANOTHER_CONSUMER_WENT_ON') return moved;
   if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
-  if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
-  const erasedAs = isMatching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
+  if (!matching && changes.some(({ change }) => deps.concernedBy(change).some((spoke) => needsMatching(workspace, spoke, change)))) throw new NeedsMatching();
+  const erasedAs = matching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
   const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
-  const { inserted, updated } = workspace.writes();
-  const keyChanges = workspace.keyChanges();
+  const { inserted, updated, ended, queued } = workspace.writes();
+  deleteLinks(transaction, ended, now);
   saveLinks(transaction, inserted, updated, now);
-  replaceMatchKeys(transaction, keyChanges.links, keyChanges.rows);
+  moveKeys(transaction, workspace.keyMoves(), now);
+  queueMatching(transaction, queued, now);
   insertDecisions(transaction, result.decisions);
   insertErasures(transaction, erasuresOf(result.erased, deps.personHashes ?? null, now));
   const invalid = quarantined(deps, batch, result);
@@ -115,14 +124,11 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
-async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
-  const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.concernedBy, isMatching));
-  if (!isMatching) return new Workspace(await lockLinks(transaction, records), []);
-  const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.concernedBy(change).flatMap((spoke) =>
-    matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
-  lockIdentities(transaction, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
-  const found = await findByMatchKeys(transaction, keys);
-  return new Workspace(await lockLinks(transaction, records, found), found);
+async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], matching: Matching | null): Promise<Workspace> {
+  const told = changes.map(({ change }) => change).filter(({ kind }) => kind !== 'listingEnded');
+  const records = told.flatMap((change) => recordsOf(change, deps.concernedBy, matching !== null));
+  const stored = matching ? await lockGroups(transaction, deps, told, records, matching.further) : await lockLinks(transaction, records);
+  return new Workspace(stored, ({ tenantId, integrationId }) => deps.find(tenantId, integrationId)?.context.mapping, matching !== null);
 }
 
 /** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */
@@ -136,10 +142,6 @@ function recordsOf(change: ContactChange, spokes: Spokes, isMatching: boolean): 
     return partnerId === undefined ? [] : [{ tenantId: change.tenantId, integrationId: integration.integration, side: otherSide(change.side), recordId: partnerId }];
   });
   return [...records, ...change.mergedIds.map(own), ...partners];
-}
-
-function hasNewRecords(workspace: Workspace, deps: CommitDeps, changes: BatchInput['changes']): boolean {
-  return changes.some(({ change }) => change.kind === 'image' && deps.concernedBy(change).some(({ integration }) => !workspace.find(change.tenantId, integration.integration, change.side, change.recordId)));
 }
 
 function quarantined(deps: BatchDeps, batch: Batch, result: BatchResult): Quarantined[] {

@@ -5,21 +5,29 @@ import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { matchKeys, personKeys } from '../../domain/match.ts';
+import { sideImage } from '../../domain/fold.ts';
+import { keysOn, personKeys } from '../../domain/match.ts';
+import { isMatchedAnew } from '../../domain/match-hold.ts';
 import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
+import { SIDES } from '../../schemas/value.ts';
 import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
+import { matchGroups } from './match-group.ts';
+import type { Matched } from './match-group.ts';
 import { keepOut, matchRecord } from './match-record.ts';
+import type { Found } from './match-record.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 /** An integration as reconcile knows it. */
 export interface Spoke {
   readonly integration: Integration;
   readonly context: LinkContext;
+  /** The records of the first listings were matched; whoever comes now is matched at once. */
+  readonly isMatched: boolean;
 }
 
 /** The integrations that a change concerns: its own, or all of its tenant. */
@@ -73,10 +81,13 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
         continue;
       }
       if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
-      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
+      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : [keptOut(workspace, spoke, change, erasure, input)];
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
-      if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
-      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
+      decided.forEach((one, index) => {
+        if (spoke.context.requiredMissing === 'halt' && one.link.state.hold?.kind === 'required_missing') halting.push(one.link);
+        const decisionId = [input.source, offset, integrationId, ...(index === 0 ? [] : [one.link.linkId])].join(':');
+        decisions.push({ source: { source: input.source, offset }, decision: decisionOf(one, change, decisionId, input.now) });
+      });
     }
   }
   return { decisions, invalid, halting, erased };
@@ -88,32 +99,50 @@ interface Decided {
   readonly groups: readonly GroupVerdict[];
 }
 
-function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
-  const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
-  if (!entry) return null;
+/** The change's own decision first, then those of links that stand otherwise because of it. */
+function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): readonly Decided[] {
+  const { context } = spoke;
+  const found = known ? { entry: known, isNew: false } : change.kind === 'image' ? newEntry(workspace, spoke, change, input) : null;
+  if (!found) return [];
+  const { entry, isNew } = found;
   const before = entry.link;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
-  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
+  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, context), context, ownTimesOf(workspace, entry.link, spoke), input.now);
   workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
-  if (known && isOneSided(applied.link) && !applied.link.erased) rekey(workspace, entry, before, change, spoke);
-  return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+  const own: Decided = { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+  if (entry.link.erased) return [own];
+  // A pair that was found by reference brings keys of its own, for which others may have to wait.
+  if (!isOneSided(entry.link)) return known || !spoke.isMatched ? [own] : matchedBy(workspace, spoke, entry, own, input);
+  if (isNew || (isOneSided(before) && isMatchedAnew(before, entry.link, context))) return matchedBy(workspace, spoke, entry, own, input);
+  // Parted from its partner just now, it may match another.
+  if (!isOneSided(before)) workspace.queue(entry);
+  return [own];
+}
+
+/** Before the first listings are stored nobody is matched by keys: who came first would decide. */
+function matchedBy(workspace: Workspace, { context, integration, isMatched }: Spoke, entry: Entry, own: Decided, { now }: BatchInput): readonly Decided[] {
+  if (!isMatched && isNamed(entry.link, context)) {
+    workspace.change(entry, { ...entry.link, state: { ...entry.link.state, unmatched: true } }, null, now);
+    workspace.queue(entry);
+    return [{ ...own, link: entry.link }];
+  }
+  const matched = matchGroups(workspace, { context, rules: integration.match, now }, [entry]);
+  const isOwn = (one: Matched): boolean => one.entry === entry || one.absorbed === entry;
+  const mine = matched.find(isOwn);
+  const others = matched.filter((one) => !isOwn(one) && one.groups.length > 0);
+  const decided = mine ? { link: mine.entry.link, verdict: mine.verdict, groups: [...own.groups, ...mine.groups] } : { ...own, link: entry.link };
+  return [decided, ...others.map(({ entry: { link }, verdict, groups }) => ({ link, verdict, groups }))];
+}
+
+/** Somebody else may be told to be the same by it. */
+function isNamed(link: Link, { mapping }: LinkContext): boolean {
+  return SIDES.some((side) => keysOn(mapping, link, side).length > 0 || (link.state.seen[side]?.reference ?? null) !== null);
 }
 
 /** An erased person's record is known by its id alone, so that nobody creates or links it. */
 function keptOut(workspace: Workspace, { integration }: Spoke, change: ContactChange, erasure: string, { newId }: BatchInput): Decided {
   const { link } = keepOut(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, newId }, erasure);
   return { link, verdict: 'skipped', groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' }] };
-}
-
-/** A record without a partner is found by the keys of its newest image; one that has just been parted from its partner, by those of its last. */
-function rekey(workspace: Workspace, entry: Entry, before: Link, change: ContactChange, { context, integration }: Spoke): void {
-  if (change.kind === 'image') workspace.setKeys(entry, matchKeys(context.mapping, integration, change.side, change.image));
-  else if (!isOneSided(before)) workspace.setKeys(entry, keysOfRemaining(entry.link, context, integration));
-}
-
-function keysOfRemaining(link: Link, { mapping }: LinkContext, integration: Integration): readonly string[] {
-  const side: Side = link.bevatelId === null ? 'external' : 'bevatel';
-  return matchKeys(mapping, integration, side, link.state.seen[side]?.values ?? {});
 }
 
 /** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
@@ -127,12 +156,24 @@ function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactCha
   return { ...change, image };
 }
 
-function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
-  return matchRecord(workspace, {
-    tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
-    keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),
-    lane: input.lane, now: input.now, newId: input.newId,
-  });
+function newEntry(workspace: Workspace, { integration }: Spoke, change: ContactChange, { lane, now, newId }: BatchInput): Found {
+  return matchRecord(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, lane, now, newId });
+}
+
+/** Whether the change brings a record that has no link, or one without a partner that is to be matched anew: then identities must be locked. */
+export function needsMatching(workspace: Workspace, spoke: Spoke, change: ContactChange): boolean {
+  if (change.kind !== 'image') return false;
+  const entry = workspace.find(change.tenantId, spoke.integration.integration, change.side, change.recordId);
+  if (!entry) return true;
+  const { link } = entry;
+  return isOneSided(link) && !link.erased && isMatchedAnew(link, shown(link, mappedOnly(change, spoke.context)), spoke.context);
+}
+
+function shown(link: Link, change: ContactChange): Link {
+  const image = sideImage(change, link.integrationId);
+  const seen = link.state.seen[change.side];
+  if (!seen) return link;
+  return { ...link, state: { ...link.state, seen: { ...link.state.seen, [change.side]: { ...seen, values: { ...seen.values, ...image.image }, reference: image.reference } } } };
 }
 
 function isOneSided(link: Link): boolean {
