@@ -110,6 +110,8 @@ export interface Attempt {
   readonly groups: Readonly<Record<string, AttemptGroup>>;
   /** The partner's id, when this write stores it. */
   readonly reference: string | null;
+  /** The partner's id that is stored there is removed by this write. */
+  readonly forgets?: true;
   /** Of a merge: the record that it is merged into. */
   readonly into?: string;
   /** The revision on which the write is conditional. */

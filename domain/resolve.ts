@@ -102,7 +102,7 @@ export function releaseHeld(link: Link, group: string): Resolved {
 }
 
 /** Between two edits; what is held for another reason has no winner. */
-const BETWEEN_EDITS: ReadonlySet<ConflictType> = new Set(['create_create', 'update_update_same_field', 'consent_disagree', 'lossy_overwrite']);
+const BETWEEN_EDITS: ReadonlySet<ConflictType> = new Set(['create_create', 'update_update_same_field', 'merge_update', 'consent_disagree', 'lossy_overwrite']);
 
 /** Who would win what is held under another policy; null where that policy does not tell either. */
 export function winnerUnder(policy: (typeof WINNING_POLICIES)[number], rule: MappedLens, held: Held, base: GroupState['base']): Side | null {

@@ -8,7 +8,7 @@ import type { Link } from '../domain/link.ts';
 import { dueOf, heldCount } from '../domain/due.ts';
 import { goneAt } from '../domain/gone.ts';
 import type { Transaction } from '../runtime/database.ts';
-import { LANES } from '../schemas/value.ts';
+import { LANES, SIDES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
 import { bigintArray, booleanArray, jsonArray, smallintArray, textArray } from './binary-arrays.ts';
 import { decodeState, encodeState } from './link-state.ts';
@@ -166,6 +166,25 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
     bigintArray(writes.map(({ link }) => goneAt(link))),
     now,
   ];
+}
+
+/** A link gives up its record of a side, which another link is about to get; it has one on the other side. */
+export interface ReleasedRecord {
+  readonly link: LinkKey;
+  readonly side: Side;
+}
+
+/** Before the others are saved: an id is in one link at any time (I4). */
+export function releaseRecords(transaction: Transaction, released: readonly ReleasedRecord[]): void {
+  for (const side of SIDES) {
+    const links = released.filter((one) => one.side === side).map(({ link }) => link);
+    if (links.length === 0) continue;
+    transaction.send({
+      text: `update links l set ${side}_id = null from unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+             where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
+      values: [links.map((one) => one.tenantId), links.map((one) => one.integrationId), links.map((one) => one.linkId)],
+    });
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { beginPosition, readPosition } from '../../store/positions.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 import { processBatch } from './batch.ts';
 import type { BatchDeps } from './batch.ts';
-import { KEY as key, ReconcileRig } from './testing/rig.ts';
+import { KEY as key, ReconcileRig } from '../../tests/reconcile-rig.ts';
 
 const rig = await ReconcileRig.open(await isolatedStack('batch'));
 const { deps, batchDeps } = rig;
@@ -159,12 +159,101 @@ describe('merges (I9)', () => {
     expect(await pairs()).toEqual([['b1', 'x3']]);
   });
 
-  it('of two linked records the one whose contact the survivor names keeps the link, the other is held', async () => {
-    await process(change('bevatel', 'b2', { ...SARA, phone_number: '+966500000002' }), change('external', 'x2', { ...SARA_THERE, phone: '050 000 0002' }));
-    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE));
+  const OTHER = { contact_first_name: 'Omar', phone_number: '+966500000002', email: null };
+  const OTHER_THERE = { firstname: 'Omar', phone: '050 000 0002', email: null };
+  const twoPairs = () => process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('bevatel', 'b2', OTHER), change('external', 'x2', OTHER_THERE));
+  const gone = (id: string, into: string): ContactChange => change('bevatel', id, {}, { kind: 'merged', mergedInto: into, revision: '9' });
+
+  it('I4: of two linked records the one whose contact the survivor names keeps the link; the other is held, with what can be done', async () => {
+    await twoPairs();
     await process({ ...survivor(), mergedIds: ['x2', 'x1'] }, merged('x1', 'x3'), merged('x2', 'x3'));
     expect(await pairs()).toEqual([['b1', 'x3'], ['b2', 'x2']]);
-    expect((await links())[1]?.state.hold).toMatchObject({ kind: 'possible_duplicate' });
+    const [kept, held] = await links();
+    expect(held?.state).toMatchObject({ gone: { external: { how: 'merged' } }, absorbed: { side: 'external', record: 'x3', partner: 'b1' }, hold: { kind: 'partner_merged', candidates: [kept?.linkId] } });
+    expect([held?.state.create, held?.state.remove, held?.state.merge]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('merges: to_bevatel: merge: the partners are to be merged as well', async () => {
+    await rig.apply({ merges: { to_bevatel: 'merge' } });
+    await rig.begin(true);
+    await twoPairs();
+    await process(merged('x2', 'x1'));
+    expect((await links())[1]?.state).toMatchObject({ merge: { side: 'bevatel', into: 'b1' } });
+    expect((await links())[1]?.state.hold).toBeUndefined();
+    await rig.apply({});
+  });
+
+  it.each([
+    ['Bevatel first, the same way', () => [gone('b2', 'b1'), merged('x2', 'x1')], ['b1', 'x1']],
+    ['HubSpot first, the same way', () => [merged('x2', 'x1'), gone('b2', 'b1')], ['b1', 'x1']],
+    ['Bevatel first, the other way', () => [gone('b2', 'b1'), merged('x1', 'x2')], ['b1', 'x2']],
+    ['HubSpot first, the other way', () => [merged('x1', 'x2'), gone('b2', 'b1')], ['b1', 'x2']],
+    ['into a third id', () => [gone('b2', 'b1'), merged('x1', 'x3'), merged('x2', 'x3')], ['b1', 'x3']],
+    ['into a third id, told last', () => [merged('x2', 'x3'), merged('x1', 'x3'), gone('b1', 'b2')], ['b2', 'x3']],
+  ] as const)('I4: both sides merged the same two people: one pair, and nothing is held: %s', async (_order, changes, pair) => {
+    for (const inOneBatch of [true, false]) {
+      await rig.begin(true);
+      await twoPairs();
+      if (inOneBatch) await process(...changes());
+      else for (const one of changes()) await process(one);
+      expect(await pairs()).toEqual([[...pair]]);
+      expect((await links())[0]?.state.hold).toBeUndefined();
+      expect((await links())[0]?.state.absorbed).toBeUndefined();
+      expect((await rig.decisions()).some(({ groups }) => groups.some(({ conflict }) => conflict === 'merge_merge'))).toBe(true);
+    }
+  });
+
+  it('both sides merged different people: held with both candidates', async () => {
+    await twoPairs();
+    await process(change('bevatel', 'b3', { contact_first_name: 'Noura', phone_number: '+966500000003', email: null }), change('external', 'x3', { firstname: 'Noura', phone: '050 000 0003', email: null }));
+    await process(gone('b2', 'b1'), merged('x2', 'x3'));
+    const held = await rig.linkOf('b2');
+    expect(held.state.hold).toMatchObject({ kind: 'merge_merge', candidates: [(await rig.linkOf('b1')).linkId, (await rig.linkOf('b3')).linkId] });
+    expect(await pairs()).toEqual([['b1', 'x1'], ['b2', 'x2'], ['b3', 'x3']]);
+  });
+
+  it('I4: a record without a partner that goes into a pair is in it; a pair whose record goes into one without keeps its link', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x2', 'x1'));
+    expect(await pairs()).toEqual([['b1', 'x1']]);
+    await process(change('external', 'x4', OTHER_THERE), merged('x1', 'x4'));
+    expect(await pairs()).toEqual([['b1', 'x4']]);
+  });
+
+  it('I4 I9: an old id that comes late is known: an image makes nobody, a deletion removes nobody, a reference finds the survivor', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x1', 'x2'), merged('x2', 'x3'));
+    const observedFrom = Date.now() - 60_000;
+    await process(change('external', 'x1', SARA_THERE, { observedFrom }), change('external', 'x2', {}, { kind: 'deleted' }), change('external', 'x1', {}, { kind: 'deleted' }));
+    await process(change('bevatel', 'b9', { contact_first_name: 'Named', phone_number: null, email: null }, { references: { crm: 'x1' } }));
+    expect(await pairs()).toEqual([['b1', 'x3'], ['b9', null]]);
+    expect((await rig.linkOf('b1')).state.gone).toBeUndefined();
+    expect((await rig.linkOf('b9')).state.hold).toMatchObject({ kind: 'possible_duplicate', rule: 'reference', candidates: [(await rig.linkOf('b1')).linkId] });
+    expect((await rig.decisions()).filter(({ groups }) => groups[0]?.rule === 'merged_into')).toHaveLength(1);
+    expect((await deps.pool.query('select old_id, new_id from redirects order by 1')).rows).toEqual([{ old_id: 'x1', new_id: 'x3' }, { old_id: 'x2', new_id: 'x3' }]);
+  });
+
+  it('a record that was merged away and is there again, by a read that began later, is one of its own', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x2', 'x1'));
+    await process(change('external', 'x2', OTHER_THERE, { observedFrom: Date.now() + 5, revision: '2' }));
+    expect(await pairs()).toEqual([['b1', 'x1'], [null, 'x2']]);
+    expect((await deps.pool.query('select from redirects')).rowCount).toBe(0);
+  });
+
+  it('a survivor whose merge nobody told of is recognised by the ids that it absorbed', async () => {
+    await twoPairs();
+    await process(change('external', 'x1', SARA_THERE, { revision: '1700000000000', mergedIds: ['x2'] }));
+    expect((await rig.linkOf('b2')).state).toMatchObject({ absorbed: { record: 'x1', partner: 'b1' }, hold: { kind: 'partner_merged' } });
+  });
+
+  it('I2: an edit of the record that went away, which nobody had been told of, is overridden by name', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE, { revision: '1000' }), change('external', 'x2', OTHER_THERE, { revision: '1000' }));
+    await process(change('external', 'x1', { ...SARA_THERE, firstname: 'Edited' }, { revision: '2000' }));
+    await process(change('external', 'x2', OTHER_THERE, { revision: '3000', mergedIds: ['x1'], observedFrom: Date.now() + 1_000 }));
+    expect(await pairs()).toEqual([['b1', 'x2']]);
+    const told = (await rig.decisions()).flatMap(({ groups }) => groups).filter(({ conflict }) => conflict === 'merge_update');
+    expect(told).toMatchObject([{ group: 'contact_first_name', verdict: 'conflict_resolved', rule: 'merge:external', external: ['Edited'], write: ['Omar'] }]);
   });
 });
 

@@ -16,12 +16,14 @@ import { otherSide } from '../../schemas/value.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import { haltIntegration } from '../../store/integrations.ts';
-import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
-import type { RecordRef } from '../../store/links.ts';
+import { deleteLinks, lockLinks, releaseRecords, saveLinks } from '../../store/links.ts';
+import type { RecordRef, StoredLink } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
 import { moveKeys } from '../../store/match-keys.ts';
 import type { WantedKey } from '../../store/match-keys.ts';
 import { queueMatching } from '../../store/match-queue.ts';
+import { KnownRedirects, readRedirects } from '../../store/redirects.ts';
+import type { OldId } from '../../store/redirects.ts';
 import { insertErasures } from '../../store/erasures.ts';
 import { movePosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
@@ -33,6 +35,7 @@ import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
 import { erasuresOf, keptOut } from './erased-persons.ts';
 import { GroupReachesFurther, lockGroups } from './identities.ts';
 import { Workspace } from './workspace.ts';
+import type { MappingOf } from './workspace.ts';
 
 export interface BatchDeps {
   readonly pool: Pool;
@@ -101,18 +104,20 @@ type CommitDeps = BatchDeps & BookSnapshot;
 
 async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], matching: Matching | null): Promise<BatchOutcome> {
   // Sent together: neither needs the other's answer, and the position is locked first.
-  const [moved, workspace] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, matching)]);
+  const [moved, { workspace, redirects }] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, matching)]);
   if (moved.kind === 'ANOTHER_CONSUMER_WENT_ON') return moved;
   if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
   if (!matching && changes.some(({ change }) => deps.concernedBy(change).some((spoke) => needsMatching(workspace, spoke, change)))) throw new NeedsMatching();
   const erasedAs = matching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
-  const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
-  const { inserted, updated, ended, queued } = workspace.writes();
+  const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, redirects, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
+  const { inserted, updated, ended, released, queued } = workspace.writes();
   deleteLinks(transaction, ended, now);
+  releaseRecords(transaction, released);
   saveLinks(transaction, inserted, updated, now);
   moveKeys(transaction, workspace.keyMoves(), now);
   queueMatching(transaction, queued, now);
+  redirects.save(transaction, now);
   insertDecisions(transaction, result.decisions);
   insertErasures(transaction, erasuresOf(result.erased, deps.personHashes ?? null, now));
   const invalid = quarantined(deps, batch, result);
@@ -124,24 +129,53 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
-async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], matching: Matching | null): Promise<Workspace> {
-  const told = changes.map(({ change }) => change).filter(({ kind }) => kind !== 'listingEnded');
-  const records = told.flatMap((change) => recordsOf(change, deps.concernedBy, matching !== null));
-  const stored = matching ? await lockGroups(transaction, deps, told, records, matching.further) : await lockLinks(transaction, records);
-  return new Workspace(stored, ({ tenantId, integrationId }) => deps.find(tenantId, integrationId)?.context.mapping, matching !== null);
+interface Opened {
+  readonly workspace: Workspace;
+  readonly redirects: KnownRedirects;
 }
 
-/** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */
+async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], matching: Matching | null): Promise<Opened> {
+  const told = changes.map(({ change }) => change).filter(({ kind }) => kind !== 'listingEnded');
+  const records = told.flatMap((change) => recordsOf(change, deps.concernedBy, matching !== null));
+  const mappingOf: MappingOf = ({ tenantId, integrationId }) => deps.find(tenantId, integrationId)?.context.mapping;
+  if (!matching) return { workspace: new Workspace(await lockLinks(transaction, records), mappingOf, false), redirects: new KnownRedirects() };
+  const redirects = await readRedirects(transaction, records.map(oldIdOf));
+  const survivors = records.flatMap((record): RecordRef[] => {
+    const id = redirects.resolve(oldIdOf(record));
+    return id === record.recordId ? [] : [{ ...record, recordId: id }];
+  });
+  const stored = await lockGroups(transaction, deps, told, [...records, ...survivors], matching.further);
+  await redirects.read(transaction, partnersIn(stored, told));
+  return { workspace: new Workspace(stored, mappingOf, true), redirects };
+}
+
+function oldIdOf({ tenantId, integrationId, side, recordId }: RecordRef): OldId {
+  return { tenantId, integrationId: integrationId ?? '', side, id: recordId };
+}
+
+/** The partners of records that were merged: they may have been merged as well. */
+function partnersIn(stored: readonly StoredLink[], changes: readonly ContactChange[]): readonly OldId[] {
+  const merged = new Set(changes.flatMap(({ side, recordId, mergedInto, mergedIds }) => (mergedInto === null && mergedIds.length === 0 ? [] : [recordId, mergedInto ?? recordId, ...mergedIds].map((id) => `${side}/${id}`))));
+  if (merged.size === 0) return [];
+  return stored.flatMap(({ link: { tenantId, integrationId, bevatelId, externalId } }): OldId[] => {
+    if (bevatelId === null || externalId === null) return [];
+    return [
+      ...(merged.has(`bevatel/${bevatelId}`) ? [{ tenantId, integrationId, side: 'external' as const, id: externalId }] : []),
+      ...(merged.has(`external/${externalId}`) ? [{ tenantId, integrationId, side: 'bevatel' as const, id: bevatelId }] : []),
+    ];
+  });
+}
+
+/** The records whose links a change touches: its own, what it absorbed or went into, and while matching also the partners that it names. */
 function recordsOf(change: ContactChange, spokes: Spokes, isMatching: boolean): RecordRef[] {
   const own = (recordId: string): RecordRef => ({ tenantId: change.tenantId, integrationId: change.integrationId, side: change.side, recordId });
-  const records = [own(change.recordId)];
+  const records = [own(change.recordId), ...change.mergedIds.map(own)];
   if (change.mergedInto !== null) records.push(own(change.mergedInto));
   if (!isMatching) return records;
-  const partners = spokes(change).flatMap(({ integration }): RecordRef[] => {
+  return [...records, ...spokes(change).flatMap(({ integration }): RecordRef[] => {
     const partnerId = change.references[change.side === 'bevatel' ? integration.integration : 'bevatel'];
     return partnerId === undefined ? [] : [{ tenantId: change.tenantId, integrationId: integration.integration, side: otherSide(change.side), recordId: partnerId }];
-  });
-  return [...records, ...change.mergedIds.map(own), ...partners];
+  })];
 }
 
 function quarantined(deps: BatchDeps, batch: Batch, result: BatchResult): Quarantined[] {

@@ -16,10 +16,12 @@ import type { Integration } from '../../schemas/integration.ts';
 import { SIDES } from '../../schemas/value.ts';
 import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
+import type { KnownRedirects } from '../../store/redirects.ts';
 import { matchGroups } from './match-group.ts';
 import type { Matched } from './match-group.ts';
-import { keepOut, matchRecord } from './match-record.ts';
+import { keepOut, matchRecord, unread } from './match-record.ts';
 import type { Found } from './match-record.ts';
+import { mergeEntry } from './merge-news.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 /** An integration as reconcile knows it. */
@@ -40,6 +42,8 @@ export interface BatchInput {
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
+  /** Ids of the batch's records that went on into others, with what is learnt of them here. */
+  readonly redirects: KnownRedirects;
   /** The erasure that keeps a person with any of these keys out; absent where nobody is kept out. */
   readonly erasedAs?: (tenantId: string, personKeys: readonly string[]) => string | null;
 }
@@ -101,22 +105,74 @@ interface Decided {
 
 /** The change's own decision first, then those of links that stand otherwise because of it. */
 function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): readonly Decided[] {
-  const { context } = spoke;
-  const found = known ? { entry: known, isNew: false } : change.kind === 'image' ? newEntry(workspace, spoke, change, input) : null;
-  if (!found) return [];
-  const { entry, isNew } = found;
+  if (change.kind === 'merged' && change.mergedInto !== null) return decideMerge(workspace, spoke, change, known, change.mergedInto, input);
+  if (change.kind !== 'image') return known ? [applied(workspace, spoke, change, known, input)] : [];
+  const late = known ? null : lateImage(workspace, spoke, change, input);
+  if (late) return late;
+  const found = known ? { entry: known, isNew: false } : newEntry(workspace, spoke, change, input);
+  const absorbed = absorbedBy(workspace, spoke, change, found.entry, input);
+  const entry = found.entry.isEnded ? takenOver(workspace, spoke, change, input.now) ?? found.entry : found.entry;
   const before = entry.link;
-  const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
-  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, context), context, ownTimesOf(workspace, entry.link, spoke), input.now);
-  workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
-  const own: Decided = { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
-  if (entry.link.erased) return [own];
-  // A pair that was found by reference brings keys of its own, for which others may have to wait.
-  if (!isOneSided(entry.link)) return known || !spoke.isMatched ? [own] : matchedBy(workspace, spoke, entry, own, input);
-  if (isNew || (isOneSided(before) && isMatchedAnew(before, entry.link, context))) return matchedBy(workspace, spoke, entry, own, input);
+  const own = applied(workspace, spoke, change, entry, input);
+  return [...matchedAfter(workspace, spoke, { ...found, entry, before, isKnown: known !== undefined }, own, input), ...absorbed];
+}
+
+function applied(workspace: Workspace, { context }: Spoke, change: ContactChange, entry: Entry, { lane, now }: BatchInput): Decided {
+  const before = entry.link;
+  const result = applyChange(before, mappedOnly(change, context), context, ownTimesOf(workspace, before, context), now);
+  workspace.change(entry, result.link, result.verdict === 'echo' ? null : lane, now);
   // Parted from its partner just now, it may match another.
-  if (!isOneSided(before)) workspace.queue(entry);
-  return [own];
+  if (!isOneSided(before) && isOneSided(entry.link) && !entry.link.erased) workspace.queue(entry);
+  return result;
+}
+
+function matchedAfter(workspace: Workspace, spoke: Spoke, found: Found & { readonly before: Link; readonly isKnown: boolean }, own: Decided, input: BatchInput): readonly Decided[] {
+  const { entry, before, isNew, isKnown } = found;
+  if (entry.link.erased) return [own];
+  if (isOneSided(entry.link)) return isNew || (isOneSided(before) && isMatchedAnew(before, entry.link, spoke.context)) ? matchedBy(workspace, spoke, entry, own, input) : [own];
+  const told: Decided = isKnown ? own : { ...own, verdict: 'linked' };
+  // A pair that was found by reference brings keys of its own, for which others may have to wait.
+  return isKnown || !spoke.isMatched ? [told] : matchedBy(workspace, spoke, entry, told, input);
+}
+
+/** The record went on into another one: so do its id and its link. */
+function decideMerge(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, known: Entry | undefined, into: string, { lane, now, redirects }: BatchInput): readonly Decided[] {
+  const { tenantId, side, recordId } = change;
+  const key = { tenantId, integrationId: integration.integration, side };
+  redirects.learn({ ...key, id: recordId, into });
+  return known ? [mergeEntry(workspace, known, { context, redirects, side, into: redirects.resolve({ ...key, id: recordId }), lane, now })] : [];
+}
+
+/** The link of a record that this one absorbed has it now; what it shows is at hand and need not be read. */
+function takenOver(workspace: Workspace, { integration }: Spoke, change: ContactChange, now: number): Entry | undefined {
+  const entry = workspace.find(change.tenantId, integration.integration, change.side, change.recordId);
+  if (entry) workspace.change(entry, unread(entry.link, change.side), null, now);
+  return entry;
+}
+
+/** What is told late of a record that went on into another one, unless it was read after that and is there again. */
+function lateImage(workspace: Workspace, { integration }: Spoke, change: ContactChange, { redirects }: BatchInput): readonly Decided[] | null {
+  const old = { tenantId: change.tenantId, integrationId: integration.integration, side: change.side, id: change.recordId };
+  const learntAt = redirects.learntAt(old);
+  if (learntAt === null) return null;
+  if (change.readById && change.observedFrom > learntAt) {
+    redirects.forget(old);
+    return null;
+  }
+  const survivor = workspace.find(old.tenantId, old.integrationId, old.side, redirects.resolve(old));
+  return survivor ? [{ link: survivor.link, verdict: 'stale', groups: [{ group: WHOLE_RECORD, verdict: 'stale', rule: 'merged_into' }] }] : [];
+}
+
+/** The image tells which records its own has absorbed, also when nobody told of the merge. */
+function absorbedBy(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, entry: Entry, { lane, now, redirects }: BatchInput): readonly Decided[] {
+  const { tenantId, side, recordId: into } = change;
+  const key = { tenantId, integrationId: integration.integration, side };
+  return change.mergedIds.flatMap((id): Decided[] => {
+    const loser = workspace.find(tenantId, key.integrationId, side, id);
+    if (entry.stored && !loser) return [];
+    redirects.learn({ ...key, id, into });
+    return loser && loser !== entry ? [mergeEntry(workspace, loser, { context, redirects, side, into, lane, now })] : [];
+  });
 }
 
 /** Before the first listings are stored nobody is matched by keys: who came first would decide. */
@@ -156,13 +212,14 @@ function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactCha
   return { ...change, image };
 }
 
-function newEntry(workspace: Workspace, { integration }: Spoke, change: ContactChange, { lane, now, newId }: BatchInput): Found {
-  return matchRecord(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, lane, now, newId });
+function newEntry(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, { lane, now, newId, redirects }: BatchInput): Found {
+  return matchRecord(workspace, { tenantId: change.tenantId, integrationId: integration.integration, context, change, redirects, lane, now, newId });
 }
 
-/** Whether the change brings a record that has no link, or one without a partner that is to be matched anew: then identities must be locked. */
+/** Whether the change brings a record that has no link, one without a partner that is to be matched anew, or a merge: then identities must be locked. */
 export function needsMatching(workspace: Workspace, spoke: Spoke, change: ContactChange): boolean {
-  if (change.kind !== 'image') return false;
+  if (change.kind !== 'image') return change.kind === 'merged';
+  if (change.mergedIds.some((id) => workspace.find(change.tenantId, spoke.integration.integration, change.side, id))) return true;
   const entry = workspace.find(change.tenantId, spoke.integration.integration, change.side, change.recordId);
   if (!entry) return true;
   const { link } = entry;
@@ -178,16 +235,6 @@ function shown(link: Link, change: ContactChange): Link {
 
 function isOneSided(link: Link): boolean {
   return link.bevatelId === null || link.externalId === null;
-}
-
-/** Merged into a record that has a link of its own: two Bevatel contacts are one person there, which an operator decides. */
-function mergedIntoLinked(link: Link, change: ContactChange, survivor: Link, now: number): Decided {
-  const state: Link['state'] = {
-    ...link.state,
-    gone: { ...link.state.gone, [change.side]: { how: 'merged', at: now } },
-    hold: { kind: 'possible_duplicate', since: now, candidates: [survivor.linkId] },
-  };
-  return { link: { ...link, state }, verdict: 'gone', groups: [] };
 }
 
 /** What keeps the image out: a value that cannot be stored, or a broken type rule whose answer is quarantine; values seen before passed already. */
@@ -218,12 +265,12 @@ function newsIn(image: Image, seen: Image | undefined): Image | null {
 }
 
 /** Times of values that a sibling link wrote into the shared Bevatel contact, whichever copy arrives first (trace 5). */
-function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
+function ownTimesOf(workspace: Workspace, link: Link, { mapping }: LinkContext): OwnTimes {
   const siblings = workspace.siblings(link);
   if (siblings.length === 0) return NO_OWN_TIMES;
   return (side, field, value) => {
     if (side !== 'bevatel') return null;
-    const lens = spoke.context.mapping.owners.bevatel.get(field)?.lens;
+    const lens = mapping.owners.bevatel.get(field)?.lens;
     for (const { link: sibling } of siblings) {
       for (const attempt of sibling.state.attempts) {
         for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {

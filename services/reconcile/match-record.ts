@@ -3,18 +3,23 @@
  * the reservation for its partner (design §5, Matching; I4) and is matched by its keys afterwards (match-group.ts).
  */
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
-import { afterMerge, replaced } from '../../domain/gone.ts';
+import type { LinkContext } from '../../domain/context.ts';
+import { replaced } from '../../domain/gone.ts';
 import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
 import { isMatchHold } from '../../domain/match-hold.ts';
+import { mergeLinks } from '../../domain/merge.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { otherSide } from '../../schemas/value.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
+import type { KnownRedirects } from '../../store/redirects.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 export interface Request {
   readonly tenantId: string;
   readonly integrationId: string;
+  readonly context: LinkContext;
   readonly change: ContactChange;
+  readonly redirects: KnownRedirects;
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
@@ -64,21 +69,31 @@ function takePlace(workspace: Workspace, entry: Entry, request: Request): Entry 
  * of one of them, which is preferred; its image may come before the news of the merge.
  */
 function byAbsorbedId(workspace: Workspace, request: Request): Entry | null {
-  const { change, tenantId, integrationId } = request;
-  const absorbed = change.mergedIds.flatMap((id) => workspace.find(tenantId, integrationId, change.side, id) ?? []);
+  const { change: { side, recordId: into, mergedIds }, tenantId, integrationId, redirects, context, now } = request;
+  const absorbed = mergedIds.flatMap((id) => workspace.find(tenantId, integrationId, side, id) ?? []);
   const partnerId = partnerOf(request);
-  const entry = absorbed.find(({ link }) => idOn(link, otherSide(change.side)) === partnerId) ?? absorbed[0];
+  const entry = absorbed.find(({ link }) => idOn(link, otherSide(side)) === partnerId) ?? absorbed[0];
   if (!entry) return null;
-  const merged = afterMerge(entry.link.state, change.side);
-  const seen = merged.seen[change.side];
-  const state = seen ? { ...merged, seen: { ...merged.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : merged;
-  workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
+  const { loser } = mergeLinks(entry.link, null, { side, into, redirects: redirects.of({ tenantId, integrationId, side: otherSide(side) }), context, now });
+  workspace.change(entry, unread(loser ?? entry.link, side), request.lane, now);
   return entry;
 }
 
-/** The partner that the record names. */
-function partnerOf({ change, integrationId }: Request): string | undefined {
-  return change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+/** The survivor is at hand: it need not be read, and its image goes over what was seen of the record that went away. */
+export function unread(link: Link, side: Side): Link {
+  const { readDue, ...state } = link.state;
+  const { [side]: _read, ...reads } = readDue ?? {};
+  const seen = state.seen[side];
+  return {
+    ...link,
+    state: { ...state, ...(Object.keys(reads).length > 0 ? { readDue: reads } : {}), seen: seen ? { ...state.seen, [side]: { ...seen, recordedAt: 0 } } : state.seen },
+  };
+}
+
+/** The partner that the record names, or the one into which that went on. */
+function partnerOf({ change, tenantId, integrationId, redirects }: Request): string | undefined {
+  const named = change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+  return named === undefined ? undefined : redirects.resolve({ tenantId, integrationId, side: otherSide(change.side), id: named });
 }
 
 /** A reference says more than keys: what was held by them is not any more. */

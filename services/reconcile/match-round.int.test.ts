@@ -2,7 +2,7 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ContactChange } from '../../schemas/change.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import { ReconcileRig } from './testing/rig.ts';
+import { ReconcileRig } from '../../tests/reconcile-rig.ts';
 
 const rig = await ReconcileRig.open(await isolatedStack('match-round'));
 

@@ -9,7 +9,7 @@ import { idOn } from '../../domain/link.ts';
 import { keyChange, keysOn } from '../../domain/match.ts';
 import { LANES, SIDES } from '../../schemas/value.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
-import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
+import type { LinkKey, LinkWrite, ReleasedRecord, StoredLink } from '../../store/links.ts';
 import type { KeyMove } from '../../store/match-keys.ts';
 
 /** A link of the batch; `stored` is null for a new one. */
@@ -35,6 +35,7 @@ export class Workspace {
   /** Null where nobody is matched: then no keys are made. */
   readonly #byKey: Map<string, Set<Entry>> | null;
   readonly #queued = new Set<Entry>();
+  readonly #released = new Map<Entry, Side>();
 
   constructor(stored: readonly StoredLink[], mappingOf: MappingOf, isMatching: boolean) {
     this.#mappingOf = mappingOf;
@@ -98,6 +99,11 @@ export class Workspace {
     this.#queued.delete(entry);
   }
 
+  /** Another link of the batch gets this one's record of a side. */
+  release(entry: Entry, side: Side): void {
+    if (entry.stored) this.#released.set(entry, side);
+  }
+
   /** Marks an erased link with the erasure that tells of it. */
   erase(entry: Entry, erasureId: string): void {
     if (!entry.link.erased || entry.link.state.erasure !== undefined) return;
@@ -110,7 +116,7 @@ export class Workspace {
     this.#queued.add(entry);
   }
 
-  writes(): { inserted: LinkWrite[]; updated: LinkWrite[]; ended: LinkKey[]; queued: LinkKey[] } {
+  writes(): { inserted: LinkWrite[]; updated: LinkWrite[]; ended: LinkKey[]; released: ReleasedRecord[]; queued: LinkKey[] } {
     const inserted: LinkWrite[] = [];
     const updated: LinkWrite[] = [];
     const ended: LinkKey[] = [];
@@ -118,7 +124,10 @@ export class Workspace {
       if (entry.isEnded && entry.stored) ended.push(entry.stored.link);
       else if (entry.isChanged && !entry.isEnded) (entry.stored ? updated : inserted).push({ link: entry.link, lane: entry.lane, lease: 'keep' });
     }
-    return { inserted, updated, ended, queued: [...this.#queued].map(({ link }) => link) };
+    return {
+      inserted, updated, ended, queued: [...this.#queued].map(({ link }) => link),
+      released: [...this.#released].map(([{ link }, side]) => ({ link, side })),
+    };
   }
 
   keyMoves(): KeyMove[] {

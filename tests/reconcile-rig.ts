@@ -1,20 +1,20 @@
 /** `processBatch` and the rounds on PostgreSQL, without Kafka: what a test gives is a batch, what it looks at are links. */
 import { expect } from 'vitest';
-import type { Link } from '../../../domain/link.ts';
-import type { KafkaRecord } from '../../../runtime/kafka.ts';
-import type { ContactChange } from '../../../schemas/change.ts';
-import type { GroupVerdict, Verdict } from '../../../schemas/decision.ts';
-import { zIntegration } from '../../../schemas/integration.ts';
-import { IntegrationBook } from '../../../store/integration-book.ts';
-import { upsertIntegration } from '../../../store/integrations.ts';
-import { LINK_COLUMNS, toStoredLink } from '../../../store/links.ts';
-import { createLocks } from '../../../store/locks.ts';
-import { beginPosition } from '../../../store/positions.ts';
-import { openTestDeps } from '../../../tests/stack/deps.ts';
-import type { TestStack } from '../../../tests/stack/fixture.ts';
-import { processBatch } from '../batch.ts';
-import type { Batch, BatchDeps } from '../batch.ts';
-import { matchRound } from '../match-round.ts';
+import type { Link } from '../domain/link.ts';
+import type { KafkaRecord } from '../runtime/kafka.ts';
+import type { ContactChange } from '../schemas/change.ts';
+import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
+import { zIntegration } from '../schemas/integration.ts';
+import { IntegrationBook } from '../store/integration-book.ts';
+import { upsertIntegration } from '../store/integrations.ts';
+import { LINK_COLUMNS, toStoredLink } from '../store/links.ts';
+import { createLocks } from '../store/locks.ts';
+import { beginPosition } from '../store/positions.ts';
+import { openTestDeps } from './stack/deps.ts';
+import type { TestStack } from './stack/fixture.ts';
+import { processBatch } from '../services/reconcile/batch.ts';
+import type { Batch, BatchDeps } from '../services/reconcile/batch.ts';
+import { matchRound } from '../services/reconcile/match-round.ts';
 
 export const KEY = { group: 'g', topic: 'changes', partition: 0 };
 const TABLES = ['links', 'match_keys', 'match_queue', 'redirects', 'decisions', 'dead_letters', 'positions'];
