@@ -16,7 +16,7 @@ import { LANES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { markCleared, takeToClear, writeReceipts } from '../../store/erasures.ts';
 import type { ErasureHead, Receipt } from '../../store/erasures.ts';
-import { clearDeadLetters, clearDecisions, clearMatchKeys, clearWaitingHints } from '../../store/traces.ts';
+import { TRACE_PLACES, clearTraces } from '../../store/traces.ts';
 
 export interface ClearDeps {
   readonly pool: Pool;
@@ -57,15 +57,10 @@ export async function clearOnce(deps: ClearDeps): Promise<number> {
 
 async function clear(transaction: Transaction, deps: ClearDeps, erasure: ErasureHead, keeping: ReadonlyMap<string, TopicKeeping>): Promise<void> {
   const keys = keysOf(erasure);
-  const counts = {
-    match_keys: await clearMatchKeys(transaction, erasure),
-    decisions: await clearDecisions(transaction, erasure),
-    dead_letters: await clearDeadLetters(transaction, erasure, [...keys.changes, ...keys.hints]),
-    waiting_hints: await clearWaitingHints(transaction, erasure),
-  };
+  const counts = await clearTraces(transaction, erasure, [...keys.changes, ...keys.hints]);
   await deps.publisher.publish(tombstones(deps, keys.changes));
   const at = deps.clock();
-  const done = Object.entries(counts).map(([place, items]): Receipt => ({ place: place as keyof typeof counts, integrationId: '', state: 'done', items, at, untilAt: null, detail: null }));
+  const done = TRACE_PLACES.map((place): Receipt => ({ place, integrationId: '', state: 'done', items: counts[place], at, untilAt: null, detail: null }));
   const redis: Receipt = { place: 'redis', integrationId: '', state: 'expires', items: null, at, untilAt: at + REDIS_MS, detail: 'hashes of requests only' };
   writeReceipts(transaction, erasure, [...done, redis, ...TOPICS.map(({ name }) => topicReceipt(name, keeping.get(topicName(deps.topicPrefix, name)), keys.changes.length, at))]);
   markCleared(transaction, erasure, at);
