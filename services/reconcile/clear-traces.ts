@@ -86,11 +86,14 @@ function tombstones({ topicPrefix }: ClearDeps, keys: readonly string[]): Messag
   return LANES.flatMap((lane) => keys.map((key) => ({ topic: topicName(topicPrefix, changesTopic(lane)), key, value: null })));
 }
 
-/** A topic that nobody bounds keeps what it has: its receipt says so. */
+/**
+ * Compaction acts when a partition is written to again, which nobody can promise; what is promised is the age. A topic that
+ * nobody bounds keeps what it has, and its receipt says so.
+ */
 function topicReceipt(name: string, keeping: TopicKeeping | undefined, keys: number, at: number): Receipt {
   const isCompacted = LANES.some((lane) => changesTopic(lane) === name) && keeping?.compactedMs != null;
-  const bounds = [keeping?.agedMs ?? null, isCompacted ? keeping.compactedMs : null].filter((ms) => ms !== null);
+  const bound = keeping?.agedMs ?? (isCompacted ? keeping.compactedMs : null);
   const common = { place: `topic:${name}` as const, integrationId: '', items: isCompacted ? keys : null, at };
-  if (bounds.length === 0) return { ...common, state: 'refused', untilAt: null, detail: 'retention_unbounded' };
-  return { ...common, state: 'expires', untilAt: at + Math.min(...bounds), detail: isCompacted ? 'tombstones' : 'retention' };
+  if (bound === null) return { ...common, state: 'refused', untilAt: null, detail: 'retention_unbounded' };
+  return { ...common, state: 'expires', untilAt: at + bound, detail: isCompacted ? 'tombstones' : 'retention' };
 }
