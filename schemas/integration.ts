@@ -22,6 +22,8 @@ export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
 export const LENS_KINDS = ['text', 'phone', 'email', 'picklist', 'constant', 'full_name'] as const;
 export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
+/** How long decisions are kept unless the file says otherwise (days). */
+export const HISTORY_DAYS = 90;
 
 const zDirection = z.enum(DIRECTIONS);
 
@@ -136,6 +138,8 @@ export const zIntegration = z.strictObject({
   dryRun: z.boolean().default(false),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
+  /** For how many whole days `explain`, `history`, `what-if` and `undo` know what was decided. */
+  history: z.strictObject({ keepDays: z.int().min(1).max(3_650).default(HISTORY_DAYS) }).prefault({}),
   fields: z.array(zFieldMapping).min(1),
 }).superRefine((file, context) => {
   const seen = { bevatel: new Set<string>(), external: new Set<string>() };

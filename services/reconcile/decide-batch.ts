@@ -57,7 +57,7 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
       }
       const decided = decideOne(workspace, spoke, change, entry, input);
       if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
-      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
+      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, decisionIdOf(input.source, offset, integrationId), input.now) });
     }
   }
   return { decisions, invalid, halting };
@@ -158,6 +158,11 @@ function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
     }
     return null;
   };
+}
+
+/** From where the change stood, so that a batch done again gives the same (I7); of one link, in the order of their offsets. */
+function decisionIdOf(source: string, offset: number, integrationId: string): string {
+  return `${source}:${String(offset).padStart(12, '0')}:${integrationId}`;
 }
 
 function decisionOf(decided: Decided, change: ContactChange, decisionId: string, now: number): DecisionWrite['decision'] {

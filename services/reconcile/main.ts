@@ -9,6 +9,7 @@ import { IntegrationBook } from '../../store/integration-book.ts';
 import { analyzeYoungTables } from '../../store/young-tables.ts';
 import { createLocks } from '../../store/locks.ts';
 import { keepDecided } from './decide-anew.ts';
+import { keepHistory, prepareHistory } from './keep-history.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { reconcileMetrics } from './metrics.ts';
 import { runSweep } from './sweep.ts';
@@ -23,18 +24,20 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const stopping = new AbortController();
   const book = new IntegrationBook(deps.pool);
   await book.refresh();
+  const locks = createLocks(deps.pool);
+  await prepareHistory({ ...deps, locks });
   const publisher = deps.kafka.publisher({ lingerMs: DECISIONS_LINGER_MS });
   const metrics = reconcileMetrics(deps.metrics);
   const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
   const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
-  const locks = createLocks(deps.pool);
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
     keepDecided({ ...deps, book, locks }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),
+    keepHistory({ ...deps, locks }, stopping.signal),
   ];
   let stopped: Promise<void> | undefined;
   return {
