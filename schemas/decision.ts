@@ -3,7 +3,7 @@ import type { Side, Value } from './value.ts';
 
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
-  'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+  'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone', 'undone',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -36,8 +36,17 @@ export interface GroupVerdict {
   readonly write?: readonly Value[];
   readonly bevatelAt?: number | null;
   readonly externalAt?: number | null;
+  /** When it was edited at the earliest, where only an interval up to `…At` is known; null is unbounded. Absent: at `…At` exactly, or unknown. */
+  readonly bevatelFrom?: number | null;
+  readonly externalFrom?: number | null;
   readonly bevatelActor?: string | null;
   readonly externalActor?: string | null;
+  /**
+   * Set where the verdict tells of a write of ours that has landed (domain/landing.ts): the attempt, and when it was sent.
+   * Its values are those that the write found, on the written side too; its base is the pair that it brought about.
+   */
+  readonly attempt?: string;
+  readonly sentAt?: number;
 }
 
 export interface ContactDecision {

@@ -5,6 +5,7 @@
  * duplicate for an operator (I4).
  */
 import { decideLink } from '../../domain/decide-link.ts';
+import { isLanding, landingOf } from '../../domain/landing.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
@@ -64,7 +65,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
   const settled = await settleIdentities(transaction, known, writes, now);
   const decided = settled.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
-    return { stored, result, link: after, groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
+    return { stored, result, link: after, groups: [...said.filter((told) => isLanding(told) || !groups.some((one) => one.group === told.group)), ...groups] };
   });
   saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
   insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
@@ -165,9 +166,16 @@ export function decisionOnRead(link: Link, side: Side, groups: readonly GroupVer
   return [{ source: null, decision }];
 }
 
+/** The write that this result shows to have landed: answered, or found by its reference after a create's lost answer. */
+function landedAttempt(before: Link, result: Result): Attempt | null {
+  if (result.kind !== 'lookup') return appliedAttempt(before, result);
+  const isFound = result.found !== null && !isSyncError(result.found);
+  return isFound ? before.state.attempts.find((attempt) => attempt.id === result.attemptId) ?? null : null;
+}
+
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
-  const attempt = appliedAttempt(before, result);
-  const written: GroupVerdict[] = Object.entries(attempt?.groups ?? {}).map(([group, one]) => ({ group, verdict: 'converged', rule: 'written', writeTo: result.side, write: one.sent }));
+  const attempt = landedAttempt(before, result);
+  const written = attempt ? Object.entries(attempt.groups).map(([group, one]) => landingOf(attempt, group, one, after.state.groups[group]?.base, result.kind === 'written' ? 'written' : 'proven')) : [];
   const all = [...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
   if (all.length === 0 && !attempt) return [];
   return [{
