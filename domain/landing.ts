@@ -5,7 +5,7 @@
 import type { GroupVerdict } from '../schemas/decision.ts';
 import type { Side } from '../schemas/value.ts';
 import type { Values } from './lens.ts';
-import type { Attempt, AttemptGroup, Base, EditTime } from './link.ts';
+import type { Attempt, AttemptGroup, Base, EditTime, LinkState } from './link.ts';
 
 /** `written`: the system answered it. `proven`: an image or a history showed it (domain/proof.ts), its answer is lost or still to come. */
 export type LandedHow = 'written' | 'proven';
@@ -19,6 +19,11 @@ export function landingOf(attempt: Attempt, group: string, written: AttemptGroup
     ...(base ? { base } : {}),
     writeTo: attempt.side, write: written.sent, attempt: attempt.id, sentAt: attempt.sentAt,
   };
+}
+
+/** All groups of an attempt that landed; `after` is the link's state as it is by then. */
+export function landingsOf(attempt: Attempt, after: LinkState, how: LandedHow): readonly GroupVerdict[] {
+  return Object.entries(attempt.groups).map(([group, written]) => landingOf(attempt, group, written, after.groups[group]?.base, how));
 }
 
 function sourceOf(target: Side, { source, time }: AttemptGroup): Partial<GroupVerdict> {

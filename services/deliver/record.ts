@@ -5,7 +5,7 @@
  * duplicate for an operator (I4).
  */
 import { decideLink } from '../../domain/decide-link.ts';
-import { isLanding, landingOf } from '../../domain/landing.ts';
+import { isLanding, landingsOf } from '../../domain/landing.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
@@ -175,7 +175,7 @@ function landedAttempt(before: Link, result: Result): Attempt | null {
 
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
   const attempt = landedAttempt(before, result);
-  const written = attempt ? Object.entries(attempt.groups).map(([group, one]) => landingOf(attempt, group, one, after.state.groups[group]?.base, result.kind === 'written' ? 'written' : 'proven')) : [];
+  const written = attempt ? landingsOf(attempt, after.state, result.kind === 'written' ? 'written' : 'proven') : [];
   const all = [...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
   if (all.length === 0 && !attempt) return [];
   return [{
