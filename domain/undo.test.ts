@@ -167,6 +167,8 @@ describe('what is left alone', () => {
   it.each<[string, (diary: Diary) => unknown, string]>([
     ['the written side was edited', (diary) => diary.shows('bevatel', 'h', { revision: '12' }), 'in_flight'],
     ['… and that edit was written on', (diary) => { diary.shows('bevatel', 'h', { revision: '12' }); diary.writes('external'); }, 'edited_since'],
+    ['… and back to what we wrote, by a person', (diary) => { for (const [value, revision] of [['h', '12'], ['v', '13']] as const) { diary.shows('bevatel', value, { revision }); diary.writes('external'); } }, 'edited_since'],
+    ['both agreed on something else, of which nothing is told', (diary) => { diary.link = { ...diary.link, state: { ...diary.link.state, groups: { company_name: { base: [['v'], [' v ']] } } } }; }, 'edited_since'],
     ['the other side was edited', (diary) => diary.shows('external', 'w', { revision: '12' }), 'in_flight'],
     ['both were edited alike', (diary) => { diary.link = { ...diary.link, state: { ...diary.link.state, readDue: { bevatel: { at: 0, blocks: true } } } }; diary.shows('external', 'w', { revision: '12' }); diary.reads('bevatel', 'w', { revision: '12' }); }, 'edited_since'],
     ['it is held', (diary) => { diary.link = { ...diary.link, state: { ...diary.link.state, hold: { kind: 'possible_duplicate', since: 1, candidates: [] } } }; }, 'held'],
