@@ -1,6 +1,7 @@
 /** Undo as given, when, then: what stands on both sides before, and what is taken back. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isOfRule } from '../schemas/decision.ts';
 import { SyncError } from '../schemas/errors.ts';
 import { otherSide } from '../schemas/value.ts';
 import type { Side } from '../schemas/value.ts';
@@ -9,7 +10,6 @@ import { NEW_LINK, START } from './testing/story.ts';
 import { HISTORY } from './testing/context.ts';
 import type { ContextOptions } from './testing/context.ts';
 import { planWork } from './plan-work.ts';
-import { isOfRule } from './undo.ts';
 import type { UndoPlan } from './undo.ts';
 import { examinePair } from './verify.ts';
 

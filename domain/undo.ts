@@ -8,6 +8,7 @@
  * on it, is not ours to judge.
  */
 import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
+import { isOfRule } from '../schemas/decision.ts';
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Side } from '../schemas/value.ts';
 import { identical, sameOn } from './compare.ts';
@@ -146,11 +147,6 @@ function writesTo(side: Side, told: readonly Telling[], scope: UndoScope): reado
     }
   }
   return writes;
-}
-
-/** A rule's own name or that of its family: the parts before its colons. */
-export function isOfRule(rule: string | null, wanted: string | null): boolean {
-  return wanted === null || rule === wanted || (rule?.startsWith(`${wanted}:`) ?? false);
 }
 
 /** A write in scope of which it was not recorded what it found. */

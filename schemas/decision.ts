@@ -49,6 +49,11 @@ export interface GroupVerdict {
   readonly sentAt?: number;
 }
 
+/** A rule by its own name or by its family's, the part before a colon: `policy` is every policy. Null asks for any. */
+export function isOfRule(rule: string | null, wanted: string | null): boolean {
+  return wanted === null || rule === wanted || (rule?.startsWith(`${wanted}:`) ?? false);
+}
+
 export interface ContactDecision {
   readonly decisionId: string;
   readonly tenantId: string;
