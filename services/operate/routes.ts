@@ -17,6 +17,7 @@ import { changeSetDetail, changeSetList, decideChangeSet } from './change-sets.t
 import { listClusters } from './clusters.ts';
 import { listConflicts } from './list-conflicts.ts';
 import { explainContact } from './explain-contact.ts';
+import { registerHistory } from './history-routes.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
 import { letterPage, wholeLetter } from './dead-letter-view.ts';
 import type { LetterDecoder } from './dead-letter-view.ts';
@@ -27,9 +28,10 @@ import type { ResolveDeps } from './resolve-conflict.ts';
 import { settleAlike } from './settle.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
+import type { UndoDeps } from './undo.ts';
 import type { Verifications } from './verifications.ts';
 
-export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps {
+export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, UndoDeps {
   readonly pool: Pool;
   readonly verifications: Verifications;
   readonly verify: (integration: StoredIntegration, settleMs: number, signal: AbortSignal, onProgress: (examined: number) => void) => Promise<Certificate>;
@@ -49,6 +51,7 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   registerViews(server, deps);
   registerDeadLetters(server, deps);
   registerChangeSets(server, deps);
+  registerHistory(server, deps, refusals, actorOf);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },
