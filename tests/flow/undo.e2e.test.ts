@@ -1,9 +1,9 @@
 /** Writes taken back over the whole flow, in a hub with two HubSpots: what stands in the systems, and that nothing follows. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../runtime/metrics.ts';
-import { zExplainAnswer, zVerification } from '../../schemas/api.ts';
+import { zExplainAnswer, zIntegrationDetail, zVerification } from '../../schemas/api.ts';
 import type { Certificate } from '../../schemas/api.ts';
-import { zUndoLine } from '../../schemas/api-history.ts';
+import { zUndoLine, zWhatIfLine } from '../../schemas/api-history.ts';
 import type { UndoResult } from '../../schemas/api-history.ts';
 import { startOperate } from '../../services/operate/main.ts';
 import { isolatedStack } from '../stack/fixture.ts';
@@ -129,6 +129,17 @@ describe('undo', () => {
     await untilCompanies(ids, 'by hand', 'by hand', 'by hand');
     expect(await ask({ token })).toMatchObject({ fields: 0, moved: 1, movedFields: [{ bevatelId: ids.bevatelId, group: 'company_name', side: 'bevatel', reason: 'edited_since' }] });
     await untilCompanies(ids, 'by hand', 'by hand', 'by hand');
+  });
+});
+
+describe('what-if', () => {
+  it('of all that happened here, nothing would have been decided otherwise under the present configuration', async () => {
+    for (const integration of [INTEGRATION, 'crm2']) {
+      const { config } = zIntegrationDetail.parse(JSON.parse(await call(`/v1/integrations/${TENANT}/${integration}`)));
+      const totals = zWhatIfLine.parse(JSON.parse((await call('/v1/what-if', { tenant: TENANT, integration, config, since: 0 })).trim().split('\n').at(-1) ?? '{}'));
+      expect(totals).toMatchObject({ kind: 'totals', differences: 0, unrecorded: [] });
+      expect(totals.kind === 'totals' && totals.compared).toBeGreaterThan(10);
+    }
   });
 });
 
