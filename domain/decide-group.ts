@@ -22,7 +22,7 @@ import type { MappedLens } from './lenses/mapping.ts';
 import { isInterval } from './landing.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
-import { UNDONE } from './link.ts';
+import { CHANGE_SET_REJECTED, GIVEN_UP, UNDONE } from './link.ts';
 import type { Base, EditTime, GroupState, Held, Restore, Wanted } from './link.ts';
 import { afterPropagation, fighters } from './oscillation.ts';
 import { choose, isSilenced } from './policy.ts';
@@ -48,7 +48,9 @@ export interface GroupDecision {
  * Facts about a write, not about the pair: they hold until either side's value moves or an operator speaks. What was
  * overwritten in flight stands on neither side any more, so it waits for the operator whatever moves (I2).
  */
-const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'schema_missing', 'unique_violation', 'unknown_outcome']);
+export const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'schema_missing', 'unique_violation', 'unknown_outcome']);
+
+const AGREED_TO_DIFFER: ReadonlySet<string> = new Set([UNDONE, CHANGE_SET_REJECTED, GIVEN_UP]);
 
 /** The two sides' values and times, all known. */
 interface Pair {
@@ -96,9 +98,8 @@ function decidePair(pair: Pair): GroupDecision {
 function decideRestore(pair: Pair, restore: Restore): GroupDecision {
   const wanted: Wanted = { side: restore.side, values: restore.values };
   const { wanted: before } = pair.state;
-  const state: GroupState = { ...cleared(pair.state), restore, wanted };
-  if (before?.side === wanted.side && identical(before.values, wanted.values)) return quiet(state, pair.lens.name, 'unchanged', 'still_wanted');
-  return { state, verdict: verdictOf(pair, restore.undo ? 'undone' : 'propagate', restore.undo ? 'undo' : 'restore', { write: wanted }) };
+  if (before?.side === wanted.side && identical(before.values, wanted.values)) return quiet(pair.state, pair.lens.name, 'unchanged', 'still_wanted');
+  return { state: { ...cleared(pair.state), restore, wanted }, verdict: verdictOf(pair, restore.undo ? 'undone' : 'propagate', restore.undo ? 'undo' : 'restore', { write: wanted }) };
 }
 
 function oneSided(lens: Lens): Side | null {
@@ -156,7 +157,7 @@ function isChanged(pair: Pair, base: Base, side: Side): boolean {
 function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   const bevatelChanged = isChanged(pair, base, 'bevatel');
   const externalChanged = isChanged(pair, base, 'external');
-  if (!bevatelChanged && !externalChanged) return quiet({ ...cleared(pair.state), ...undoneOf(pair) }, pair.lens.name, 'unchanged', 'equal_base');
+  if (!bevatelChanged && !externalChanged) return quiet({ ...cleared(pair.state), ...differingOf(pair) }, pair.lens.name, 'unchanged', 'equal_base');
   if (bevatelChanged !== externalChanged) {
     const changed: Side = bevatelChanged ? 'bevatel' : 'external';
     if (isSilenced({ ...pair, rule: pair.rule.conflicts }, changed)) return conflict(pair, 'update_update_same_field');
@@ -166,9 +167,10 @@ function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   return conflict(pair, 'update_update_same_field');
 }
 
-/** While both sides stand where an undo left them, the difference is explained by it. */
-function undoneOf({ state, lens, values }: Pair): Pick<GroupState, 'skipped'> {
-  return state.skipped === UNDONE && !agree(lens, values.bevatel, values.external) ? { skipped: UNDONE } : {};
+/** While both sides stand at an agreement to differ, it explains the difference. */
+function differingOf({ state, lens, values }: Pair): Pick<GroupState, 'skipped'> {
+  const { skipped: reason } = state;
+  return reason !== undefined && AGREED_TO_DIFFER.has(reason) && !agree(lens, values.bevatel, values.external) ? { skipped: reason } : {};
 }
 
 /**

@@ -10,13 +10,13 @@ import type { Attempt, AttemptGroup, Base, EditTime, LinkState } from './link.ts
 /** `written`: the system answered it. `proven`: an image or a history showed it (domain/proof.ts), its answer is lost or still to come. */
 export type LandedHow = 'written' | 'proven';
 
-/** `base`: the pair that the write brought about. */
+/** `base`: the pair that the write brought about; a step or a restore brings none about. */
 export function landingOf(attempt: Attempt, group: string, written: AttemptGroup, base: Base | undefined, how: LandedHow): GroupVerdict {
   const source = sourceOf(attempt.side, written);
   return {
     group, verdict: how === 'written' ? 'converged' : 'echo', rule: how,
     ...source, ...(written.before ? { [attempt.side]: written.before } : {}),
-    ...(base ? { base } : {}),
+    ...(base && !written.keepsBase ? { base } : {}),
     writeTo: attempt.side, write: written.sent, attempt: attempt.id, sentAt: attempt.sentAt,
   };
 }

@@ -76,11 +76,16 @@ export interface Resolution {
 export interface Restore extends Wanted {
   readonly over: Readonly<Record<Side, Values>>;
   /** It takes a write of ours back: the pair that results is agreed, and nothing follows on the other side (domain/undo.ts). */
-  readonly undo?: { readonly at: number; readonly by: string };
+  readonly undo?: { readonly at: number; readonly by: string; /** What is then taken back on the other side. */ readonly next?: Wanted };
 }
 
-/** Stands in `skipped` while the sides differ because an operator took a write back. */
+/**
+ * Agreements to differ: what stands in `skipped` while both sides stand at a base of two values, because an operator took
+ * a write back or rejected it, or it was given up (F7).
+ */
 export const UNDONE = 'undone';
+export const CHANGE_SET_REJECTED = 'change_set_rejected';
+export const GIVEN_UP = 'unavailable';
 
 export interface GroupState {
   readonly base?: Base;

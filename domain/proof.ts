@@ -24,8 +24,9 @@ import type { Lens, Values } from './lens.ts';
 import { pick } from './link.ts';
 import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Held, LinkState, Seen } from './link.ts';
 import { compareRevisions, isNextRevision } from './revision.ts';
-import { UNDONE, UNKNOWN_TIME } from './link.ts';
+import { UNKNOWN_TIME } from './link.ts';
 import { exactly, groupTime } from './time.ts';
+import { takenBack } from './undo.ts';
 
 /** Base as a pair in Bevatel-first order. */
 export function basePair(target: Side, source: Values, stored: Values): Base {
@@ -34,8 +35,8 @@ export function basePair(target: Side, source: Values, stored: Values): Base {
 
 /** What is remembered of a group after a write of ours is known to have landed. */
 export function landed(group: GroupState, target: Side, written: AttemptGroup, stored: Values): GroupState {
-  const { restore: _restore, resolution: _resolution, ...rest } = group;
-  if (written.undo) return { ...rest, base: basePair(target, written.source, stored), skipped: UNDONE };
+  const { restore, resolution: _resolution, ...rest } = group;
+  if (written.undo) return takenBack({ ...rest, base: basePair(target, written.source, stored) }, restore, target, written.sent);
   return written.keepsBase ? rest : { ...rest, base: basePair(target, written.source, stored) };
 }
 

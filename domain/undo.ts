@@ -4,7 +4,8 @@
  * A field is taken back on the side that we wrote, to the value before the first of our writes in scope that no foreign
  * edit interrupts. It is left alone, with a reason, as soon as anything came after: an edit, another write, a hold. The
  * other side keeps its value: the pair that results is the agreed base (`undone`), so nothing follows there, and a later
- * edit on either side goes on as always. Creations are told of and never deleted: what is in the record by now, or hangs
+ * edit on either side goes on as always. Where we wrote both sides (two sets were merged, a value that lost was overwritten
+ * by ours), both are taken back, one after the other. Creations are told of and never deleted: what is in the record by now, or hangs
  * on it, is not ours to judge.
  */
 import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
@@ -17,8 +18,8 @@ import { isLanding } from './landing.ts';
 import type { Landing } from './landing.ts';
 import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
-import { pick } from './link.ts';
-import type { GroupState, Link, LinkState } from './link.ts';
+import { UNDONE, pick } from './link.ts';
+import type { Base, GroupState, Link, LinkState, Restore } from './link.ts';
 
 /** Writes that landed at `since` or later, before `until` (epoch ms); by rule and group where they are named. */
 export interface UndoScope {
@@ -123,7 +124,7 @@ function planGroup(link: Link, context: LinkContext, group: string, side: Side, 
   const blocked = blockedBy(link, rule, group, side);
   if (blocked || !rule) return skip(blocked ?? 'unmapped');
   const pair = restingPair(link.state, rule);
-  if (!pair || !stands(link.state.groups[group], last.verdict) || told.slice(last.index + 1).some(isMove)) return skip('edited_since');
+  if (!pair || !stands(link.state.groups[group], last, rule) || told.slice(last.index + 1).some((one) => isMove(one, last.verdict))) return skip('edited_since');
   const run = uninterrupted(writes, rule, side);
   const [first] = run;
   if (!first || first.isCreation) return skip('created');
@@ -160,8 +161,7 @@ function blockedBy({ state, erased, bevatelId, externalId }: Link, rule: MappedL
   if (SIDES.some((one) => rule.lens.fields[one].length === 0)) return 'constant';
   if (rule.direction !== 'both' && rule.direction !== `to_${side}`) return 'direction';
   // Consent is taken back by the person, never by us.
-  const policy: string = rule.policy;
-  if (policy === 'most_restrictive') return 'consent';
+  if (rule.conflicts.policy === 'most_restrictive') return 'consent';
   if (state.hold || state.groups[group]?.held) return 'held';
   return isUnderWay(state, group) ? 'in_flight' : null;
 }
@@ -180,15 +180,21 @@ function restingPair({ seen, groups }: LinkState, { lens }: MappedLens): Readonl
   return sameOn(lens, 'bevatel', base[0], bevatel) && sameOn(lens, 'external', base[1], external) ? { bevatel, external } : null;
 }
 
-/** The agreement that the write brought about is the present one. */
-function stands(state: GroupState | undefined, { base }: Landing): boolean {
-  return state?.base !== undefined && base !== undefined && identical(state.base[0], base[0]) && identical(state.base[1], base[1]);
+/** Its value on the written side is still what the write left there. */
+function stands(state: GroupState | undefined, { verdict }: Written, { lens }: MappedLens): boolean {
+  const index = verdict.writeTo === 'bevatel' ? 0 : 1;
+  const present = state?.base?.[index];
+  const left = verdict.base?.[index];
+  return present !== undefined && (left ? identical(present, left) : sameOn(lens, verdict.writeTo, present, verdict.write));
 }
 
 const MOVES: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved', 'conflict_held', 'undone']);
 
-function isMove({ verdict }: Telling): boolean {
-  return !isLanding(verdict) && MOVES.has(verdict.verdict);
+/** Anything but what the value itself brought about on the other side: that can be taken back too. */
+function isMove({ verdict }: Telling, { writeTo, write, base }: Landing): boolean {
+  if (isLanding(verdict) || !MOVES.has(verdict.verdict)) return false;
+  const left = base?.[writeTo === 'bevatel' ? 0 : 1] ?? write;
+  return verdict.writeTo !== otherSide(writeTo) || !identical(verdict[writeTo] ?? [], left);
 }
 
 /** The last writes in scope, each of which found what the one before it had left. */
@@ -197,19 +203,34 @@ function uninterrupted(writes: readonly Written[], { lens }: MappedLens, side: S
   for (; from > 0; from -= 1) {
     const before = writes[from - 1];
     const found = writes[from]?.verdict[side];
-    const left = before?.verdict.base?.[side === 'bevatel' ? 0 : 1];
+    const left = before?.verdict.base?.[side === 'bevatel' ? 0 : 1] ?? before?.verdict.write;
     if (!before?.isInScope || !found || !left || !sameOn(lens, side, left, found)) break;
   }
   return writes.slice(from);
 }
 
-/** Puts the order into the link's state; run `decideLink` on the result, which makes it wanted. */
+/** Puts the order into the link's state, of a group on both sides one after the other; run `decideLink` on the result, which makes it wanted. */
 export function orderUndo(link: Link, fields: readonly UndoField[], order: { readonly at: number; readonly by: string }): Link {
   const groups: Record<string, GroupState> = { ...link.state.groups };
-  for (const { group, side, present, back, other } of fields) {
+  for (const [group, [first, second]] of Map.groupBy(fields, (field) => field.group)) {
     const { skipped: _skipped, ...state } = groups[group] ?? {};
-    const over = side === 'bevatel' ? { bevatel: present, external: other } : { bevatel: other, external: present };
-    groups[group] = { ...state, restore: { side, values: back, over, undo: order } };
+    if (!first) continue;
+    const over = first.side === 'bevatel' ? { bevatel: first.present, external: first.other } : { bevatel: first.other, external: first.present };
+    const next = second && { side: second.side, values: second.back };
+    groups[group] = { ...state, restore: { side: first.side, values: first.back, over, undo: { ...order, ...(next ? { next } : {}) } } };
   }
   return { ...link, state: { ...link.state, groups } };
+}
+
+/**
+ * The group after a write of an undo has landed: an agreement to differ, then what is taken back on the other side, if
+ * anything. An order of another write stays as it is.
+ */
+export function takenBack(group: GroupState & { readonly base: Base }, restore: Restore | undefined, target: Side, sent: Values): GroupState {
+  const agreed: GroupState = { ...group, skipped: UNDONE };
+  if (!restore) return agreed;
+  if (restore.side !== target || !identical(restore.values, sent)) return { ...agreed, restore };
+  if (!restore.undo?.next) return agreed;
+  const { next, ...undo } = restore.undo;
+  return { ...agreed, restore: { ...next, over: { bevatel: group.base[0], external: group.base[1] }, undo } };
 }

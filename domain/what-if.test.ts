@@ -1,7 +1,7 @@
 /** Recorded decisions, decided again: under the same configuration nothing differs; under another, just what should. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { POLICIES } from '../schemas/integration.ts';
+import { GENERAL_POLICIES } from '../schemas/integration.ts';
 import type { ContactDecision, GroupVerdict } from '../schemas/decision.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
@@ -127,16 +127,16 @@ describe('what no rule decided is not compared', () => {
 });
 
 describe('under the same configuration', () => {
-  const value = fc.constantFrom<Value[]>(null, 'o', 'a', 'b', ' A ', 'not a phone', '+966500000001', '0500000001', 'a@b.example', 'A@B.example');
+  const value = fc.constantFrom<Value[]>(null, 'o', 'a', 'b', ' A ', 'not a phone', '+966500000001', '0500000001', 'a@b.example', 'A@B.example', ['a'], ['a', 'b'], ['b', 'c'], 'a;c', 'opted_in', 'opted_out');
   const time: fc.Arbitrary<EditTime> = fc.record({
     from: fc.option(fc.integer({ min: NOW - 20_000, max: NOW - 10_000 })), to: fc.option(fc.integer({ min: NOW - 12_000, max: NOW })), actor: fc.constantFrom(null, 'mona'),
   });
   const FIELDS: readonly object[] = [
     { bevatel: 'company_name', external: 'company' }, { bevatel: 'phone_number', external: 'phone', lens: 'phone', region: 'SA' }, { bevatel: 'email', external: 'email', lens: 'email', default: 'a@b.example' },
-    { bevatel: 'contact_first_name', external: ['firstname', 'lastname'], lens: 'full_name' }, { external: 'source', lens: 'constant', value: 'bevatel' },
+    { bevatel: 'contact_first_name', external: ['firstname', 'lastname'], lens: 'full_name' }, { external: 'source', lens: 'constant', value: 'bevatel' }, { bevatel: 'tags', external: 'hs_tags' }, { bevatel: 'consent', external: 'hs_consent' },
   ];
   const options = fc.record({
-    policy: fc.constantFrom(...POLICIES), direction: fc.constantFrom('both', 'to_external', 'to_bevatel'), invalid: fc.constantFrom('skip', 'quarantine'),
+    policy: fc.constantFrom(...GENERAL_POLICIES), direction: fc.constantFrom('both', 'to_external', 'to_bevatel'), invalid: fc.constantFrom('skip', 'quarantine'),
     fallback: fc.constantFrom('manual', 'bevatel_wins', 'external_wins'), field: fc.constantFrom(...FIELDS),
   });
 

@@ -6,12 +6,12 @@
  * mapping the fields' values are taken from the groups that were recorded; a group of which a field was not, is not
  * compared. Neither is what no rule decided: an operator's word, a refused write, the breaker.
  */
-import type { ConflictType, ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
+import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
 import { SIDES } from '../schemas/value.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import { identical } from './compare.ts';
 import type { LinkContext } from './context.ts';
-import { decideGroup } from './decide-group.ts';
+import { STICKY, decideGroup } from './decide-group.ts';
 import { isLanding } from './landing.ts';
 import type { Values } from './lens.ts';
 import type { Mapping, MappedLens } from './lenses/mapping.ts';
@@ -54,7 +54,6 @@ export interface Replay {
 
 /** Verdicts that a rule gave on a pair. */
 const RULED: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved', 'conflict_held', 'skipped', 'undone']);
-const OUTCOMES: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'unique_violation', 'unknown_outcome']);
 
 /** `mapping` is the one that the decision was recorded under; `context` the configuration in question. */
 export function replayDecision(decision: ContactDecision, mapping: Mapping, context: LinkContext): Replay {
@@ -96,7 +95,7 @@ function recordOf(verdict: GroupVerdict, rule: MappedLens | undefined): Recorded
 function faultOf({ rule, verdict, conflict, bevatel, external, base }: GroupVerdict, mapped: MappedLens | undefined): Incomparable | null {
   if (rule === 'restore' || verdict === 'undone' || rule === 'operator' || rule.startsWith('operator:')) return 'operator';
   if (conflict === 'oscillation') return 'breaker';
-  if (conflict !== undefined && verdict === 'conflict_held' && OUTCOMES.has(conflict)) return 'write_outcome';
+  if (conflict !== undefined && verdict === 'conflict_held' && STICKY.has(conflict)) return 'write_outcome';
   if (!bevatel || !external) return 'not_recorded';
   if (!mapped) return 'other_mapping';
   const fits = (values: readonly Values[]): boolean => SIDES.every((side, index) => values[index]?.length === mapped.lens.fields[side].length);

@@ -43,7 +43,7 @@ export interface GroupVerdict {
   readonly externalActor?: string | null;
   /**
    * Set where the verdict tells of a write of ours that has landed (domain/landing.ts): the attempt, and when it was sent.
-   * Its values are those that the write found, on the written side too; its base is the pair that it brought about.
+   * Its values are those that the write found, on the written side too; its base is the pair that it brought about, if any.
    */
   readonly attempt?: string;
   readonly sentAt?: number;

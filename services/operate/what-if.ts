@@ -15,6 +15,7 @@ import { SyncError } from '../../schemas/errors.ts';
 import { fieldNames } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import { checkedIntegration } from '../../schemas/integration-file.ts';
+import { withPolicy } from '../../schemas/policy-rules.ts';
 import { SIDES } from '../../schemas/value.ts';
 import { readIntegration } from '../../store/integrations.ts';
 import { oldestDecisions } from '../../store/history.ts';
@@ -53,15 +54,15 @@ function otherConfig(present: Integration, { tenant, integration, policies, conf
 }
 
 /** A field is named as its group or as its Bevatel field; `*` is the integration's own policy. */
-function withPolicies(present: Integration, policies: NonNullable<Body['policies']>): Integration {
+function withPolicies(present: Integration, policies: NonNullable<Body['policies']>): object {
   const named = (mapping: Integration['fields'][number]): readonly string[] => [fieldNames(mapping, 'bevatel').join('+'), ...SIDES.flatMap((side) => fieldNames(mapping, side))];
   const unknown = Object.keys(policies).filter((name) => name !== '*' && !present.fields.some((mapping) => named(mapping).includes(name)));
   if (unknown.length > 0) {
     throw new SyncError('configuration_invalid', 'the mapping has no such field', { faults: unknown.map((name) => ({ path: `policies.${name}`, message: 'is not a mapped field; `integrations show` lists them' })) });
   }
   const fields = present.fields.map((mapping) => {
-    const name = named(mapping).find((one) => policies[one] !== undefined);
-    return name === undefined ? mapping : { ...mapping, policy: policies[name] };
+    const policy = named(mapping).map((name) => policies[name]).find((one) => one !== undefined);
+    return policy === undefined ? mapping : withPolicy(mapping, policy);
   });
   return { ...present, fields, conflicts: { ...present.conflicts, ...(policies['*'] ? { policy: policies['*'] } : {}) } };
 }
