@@ -110,6 +110,8 @@ describe('what no rule decided is not compared', () => {
   it.each<[string, GroupVerdict, string]>([
     ['an operator\'s word', conflict({ rule: 'operator:external' }), 'operator'],
     ['a value put back', conflict({ verdict: 'propagate', rule: 'restore' }), 'operator'],
+    ['a change-set that was rejected', conflict({ verdict: 'skipped', rule: 'change_set_rejected' }), 'operator'],
+    ['a write that was given up', conflict({ verdict: 'skipped', rule: 'unavailable' }), 'write_outcome'],
     ['an undo', conflict({ verdict: 'undone', rule: 'undo' }), 'operator'],
     ['a write that was refused', conflict({ verdict: 'conflict_held', conflict: 'rejected', rule: 'rejected' }), 'write_outcome'],
     ['the breaker', conflict({ verdict: 'conflict_held', conflict: 'oscillation', rule: 'oscillation_breaker' }), 'breaker'],

@@ -7,6 +7,7 @@
  * compared. Neither is what no rule decided: an operator's word, a refused write, the breaker.
  */
 import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
+import { isOfRule } from '../schemas/decision.ts';
 import { SIDES } from '../schemas/value.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import { identical } from './compare.ts';
@@ -16,7 +17,7 @@ import { isLanding } from './landing.ts';
 import type { Values } from './lens.ts';
 import type { Mapping, MappedLens } from './lenses/mapping.ts';
 import type { Base, EditTime } from './link.ts';
-import { UNKNOWN_TIME } from './link.ts';
+import { CHANGE_SET_REJECTED, GIVEN_UP, UNKNOWN_TIME } from './link.ts';
 import { groupTime } from './time.ts';
 
 /** What a verdict leaves behind: both sides' values afterwards, and how they came about. */
@@ -54,6 +55,8 @@ export interface Replay {
 
 /** Verdicts that a rule gave on a pair. */
 const RULED: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved', 'conflict_held', 'skipped', 'undone']);
+
+const BY_OPERATOR = ['operator', 'restore', CHANGE_SET_REJECTED];
 
 /** `mapping` is the one that the decision was recorded under; `context` the configuration in question. */
 export function replayDecision(decision: ContactDecision, mapping: Mapping, context: LinkContext): Replay {
@@ -93,7 +96,8 @@ function recordOf(verdict: GroupVerdict, rule: MappedLens | undefined): Recorded
 }
 
 function faultOf({ rule, verdict, conflict, bevatel, external, base }: GroupVerdict, mapped: MappedLens | undefined): Incomparable | null {
-  if (rule === 'restore' || verdict === 'undone' || rule === 'operator' || rule.startsWith('operator:')) return 'operator';
+  if (verdict === 'undone' || BY_OPERATOR.some((one) => isOfRule(rule, one))) return 'operator';
+  if (rule === GIVEN_UP) return 'write_outcome';
   if (conflict === 'oscillation') return 'breaker';
   if (conflict !== undefined && verdict === 'conflict_held' && STICKY.has(conflict)) return 'write_outcome';
   if (!bevatel || !external) return 'not_recorded';

@@ -151,7 +151,7 @@ describe('explain', () => {
       return links[0]?.fields.find(({ group }) => group === 'company_name')?.chain.map(({ integration, decision, edit, write }) => [integration, decision.rule, edit?.side, edit?.actor, write?.side, write?.landed !== null]);
     };
     expect(await chainOf()).toEqual([
-      [INTEGRATION, 'one_side_changed', 'external', 'CRM_UI:userId:55', 'bevatel', true], ['crm2', 'one_side_changed', 'bevatel', 'CRM_UI:userId:55', 'external', true],
+      [INTEGRATION, 'one_side_changed', 'external', 'user:55', 'bevatel', true], ['crm2', 'one_side_changed', 'bevatel', 'user:55', 'external', true],
     ]);
     await undo({ since: ids.since, tenant: TENANT, integration: 'crm2', contact: ids.bevatelId });
     await untilCompanies(ids, 'wrong', 'wrong', 'o');
