@@ -9,6 +9,7 @@ import type { Image, Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import { isEmpty } from './compare.ts';
+import { decideGone, isDeleteHold } from './decide-gone.ts';
 import { decideGroup } from './decide-group.ts';
 import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
@@ -26,7 +27,8 @@ export interface LinkDecision {
 }
 
 export function decideLink(link: Link, context: LinkContext, now: number): LinkDecision {
-  if (link.erased || isGone(link.state) || isHeldWhole(link.state)) return halted(link);
+  if (link.erased || isHeldWhole(link.state)) return halted(link);
+  if (isGone(link.state)) return decideGone(link, context, now);
   if (link.bevatelId === null || link.externalId === null) return decideOneSided(link, context, now);
   return decidePair(link, context, now);
 }
@@ -35,20 +37,20 @@ function isGone(state: LinkState): boolean {
   return state.gone?.bevatel !== undefined || state.gone?.external !== undefined;
 }
 
-/** A missing required value holds creation only, and is decided anew with each image. */
-function isHeldWhole(state: LinkState): boolean {
-  return state.hold !== undefined && state.hold.kind !== 'required_missing';
+/** A missing required value holds creation only, and like a conflict with a deletion it is decided anew with each image. */
+function isHeldWhole({ hold }: LinkState): boolean {
+  return hold !== undefined && hold.kind !== 'required_missing' && !isDeleteHold(hold);
 }
 
-/** Nothing is wanted of a link whose record is gone, erased or held as a whole; its facts stay. */
+/** Nothing is wanted of a link that is erased or held as a whole; its facts stay. */
 function halted(link: Link): LinkDecision {
-  const { create: _create, referenceDue: _referenceDue, ...state } = link.state;
+  const { create: _create, remove: _remove, referenceDue: _referenceDue, ...state } = link.state;
   const groups = Object.fromEntries(Object.entries(state.groups).map(([name, { wanted: _wanted, ...group }]) => [name, group]));
   return { link: { ...link, state: { ...state, groups } }, groups: [], verdict: isGone(link.state) || link.erased ? 'gone' : null };
 }
 
 function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { hold: _hold, create: _create, referenceDue: _referenceDue, ...state } = link.state;
+  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, ...state } = link.state;
   const groups: Record<string, GroupState> = { ...state.groups };
   const verdicts: GroupVerdict[] = [];
   const nothingIsUnderWay = state.attempts.length === 0 && state.readDue === undefined;
@@ -152,10 +154,11 @@ function missingReferences(link: Link, context: LinkContext): readonly Side[] {
 }
 
 function decideOneSided(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { create: _create, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
+  const { create: _create, remove: _remove, restoring: _restoring, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
   const present: Side = link.bevatelId === null ? 'external' : 'bevatel';
   const missing = otherSide(present);
   const waiting: LinkDecision = { link: { ...link, state }, groups: [], verdict: 'awaiting_partner' };
+  if (state.alone) return { ...waiting, verdict: 'skipped' };
   if (!context.creates[missing] || !state.seen[present]) return waiting;
   if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
   const lacking = missingRequired(state.seen[present], present, context);

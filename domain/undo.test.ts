@@ -1,6 +1,7 @@
 /** Undo as given, when, then: what stands on both sides before, and what is taken back. */
 import { describe, expect, it } from 'vitest';
 import { isOfRule } from '../schemas/decision.ts';
+import type { ContactDecision } from '../schemas/decision.ts';
 import { SyncError } from '../schemas/errors.ts';
 import type { Side } from '../schemas/value.ts';
 import { decideLink } from './decide-link.ts';
@@ -228,6 +229,13 @@ describe('what is left alone', () => {
     const later = new Diary(options, link);
     later.decisions.push(...decisions);
     expect(told(later.plan())).toEqual([`bevatel: ${reason}`]);
+  });
+
+  it('a record that we removed: it is brought back by a restore', () => {
+    const diary = written();
+    diary.decisions.push({ ...diary.decisions[0] as ContactDecision, decisionId: 'r', decidedAt: diary.now, groups: [{ group: '*', verdict: 'removed', rule: 'written', writeTo: 'bevatel' }] });
+    diary.link = { ...diary.link, state: { ...diary.link.state, gone: { external: { how: 'deleted', at: 1 } } } };
+    expect(told(diary.plan())).toEqual(['bevatel: gone', 'bevatel: removed']);
   });
 
   it('what was written before it was recorded what a write finds', () => {

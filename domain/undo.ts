@@ -9,7 +9,7 @@
  * on it, is not ours to judge.
  */
 import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
-import { isOfRule } from '../schemas/decision.ts';
+import { WHOLE_RECORD, isOfRule } from '../schemas/decision.ts';
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Side } from '../schemas/value.ts';
 import { identical, sameOn } from './compare.ts';
@@ -30,7 +30,7 @@ export interface UndoScope {
   readonly group: string | null;
 }
 
-export const UNDO_SKIPS = ['edited_since', 'written_since', 'in_flight', 'held', 'gone', 'created', 'as_before', 'not_recorded', 'direction', 'constant', 'consent', 'unmapped'] as const;
+export const UNDO_SKIPS = ['edited_since', 'written_since', 'in_flight', 'held', 'gone', 'created', 'removed', 'as_before', 'not_recorded', 'direction', 'constant', 'consent', 'unmapped'] as const;
 export type UndoSkip = (typeof UNDO_SKIPS)[number];
 
 export interface UndoField {
@@ -116,6 +116,7 @@ function isWithin(at: number, { since, until }: UndoScope): boolean {
 function planGroup(link: Link, context: LinkContext, group: string, side: Side, told: readonly Telling[], scope: UndoScope): UndoField | UndoSkipped | null {
   const movedAt = told.at(-1)?.at ?? 0;
   const skip = (reason: UndoSkip): UndoSkipped => ({ group, side, reason, movedAt });
+  if (group === WHOLE_RECORD) return told.some((one) => one.verdict.verdict === 'removed' && one.verdict.writeTo === side && isWithin(one.at, scope)) ? skip('removed') : null;
   const writes = writesTo(side, told, scope);
   if (!writes.some(({ isInScope }) => isInScope)) return isUnrecorded(side, told, scope) ? skip('not_recorded') : null;
   const last = writes.at(-1);
@@ -156,7 +157,7 @@ function isUnrecorded(side: Side, told: readonly Telling[], scope: UndoScope): b
 }
 
 function blockedBy({ state, erased, bevatelId, externalId }: Link, rule: MappedLens | undefined, group: string, side: Side): UndoSkip | null {
-  if (erased || bevatelId === null || externalId === null || state.gone) return 'gone';
+  if (erased || bevatelId === null || externalId === null || state.gone || state.remove) return 'gone';
   if (!rule) return 'unmapped';
   if (SIDES.some((one) => rule.lens.fields[one].length === 0)) return 'constant';
   if (rule.direction !== 'both' && rule.direction !== `to_${side}`) return 'direction';

@@ -61,6 +61,10 @@ describe('examinePair', () => {
     ['a rule on an older value explains nothing', ['new', 'b'], { seen: ['a', 'b'], group: { skipped: 'invalid:text' } }, 'unseen bevatel'],
     ['the link is held', ['a', 'b'], { state: { hold: { kind: 'unique_violation', since: 1, detail: 'x' } } }, 'held unique_violation'],
     ['deleted on one side', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } } } }, 'held gone:external'],
+    ['a deletion that may be explained yet', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } }, readDue: { external: { at: 9, blocks: true } } } }, 'in_flight gone:external'],
+    ['a deletion that goes over', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } }, remove: { side: 'bevatel', way: 'delete' } } }, 'in_flight gone:external'],
+    ['a deletion that met an edit', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 } }, hold: { kind: 'delete_recently_updated', since: 1, detail: 'external', revision: '1' } } }, 'held delete_recently_updated'],
+    ['deleted on both sides', ['a', 'b'], { state: { gone: { external: { how: 'deleted', at: 1 }, bevatel: { how: 'deleted', at: 1, ours: true } } } }, 'skipped deleted'],
     ['erased', ['a', 'b'], { link: { erased: true } }, 'skipped erased'],
   ])('%s', (_what, live, given, expected) => {
     expect(worst(live, given)).toBe(expected);
@@ -88,6 +92,7 @@ describe('examineOneSided', () => {
     ['nothing says why', {}, 'unlinked no_partner:external'],
     ['being created', { state: { create: 'external' } }, 'in_flight create'],
     ['creation is off', { creates: { external: false } }, 'skipped create_off:external'],
+    ['parted from its partner', { state: { alone: { since: 1, reason: 'unlinked' } } }, 'skipped unlinked'],
     ['a required value is missing', { state: { hold: { kind: 'required_missing', since: 1, detail: 'email' } } }, 'skipped required_missing:email'],
     ['several match', { state: { hold: { kind: 'multi_match', since: 1, candidates: [] } } }, 'held multi_match'],
   ])('%s', (_what, given, expected) => {

@@ -64,9 +64,18 @@ export function examineOneSided(link: Link, context: LinkContext): Finding {
 function examineWhole(link: Link): Finding | null {
   const { gone, hold } = link.state;
   if (link.erased) return finding('skipped', null, 'erased');
-  if (gone?.bevatel ?? gone?.external) return finding('held', null, `gone:${gone?.bevatel ? 'bevatel' : 'external'}`);
+  if (gone?.bevatel ?? gone?.external) return examineGone(link);
+  if (link.state.alone) return finding('skipped', null, link.state.alone.reason);
   if (!hold) return null;
   return hold.kind === 'required_missing' ? finding('skipped', null, `required_missing:${hold.detail}`) : finding('held', null, hold.kind);
+}
+
+/** Deleted on both sides is agreement; on one side it is on its way to the other, or waits for a word, or is ignored by policy. */
+function examineGone({ state }: Link): Finding {
+  const lost = SIDES.filter((side) => state.gone?.[side] !== undefined);
+  if (state.create ?? state.remove ?? state.readDue ?? state.attempts.find((attempt) => attempt.status === 'outstanding')) return finding('in_flight', null, `gone:${lost.join('+')}`);
+  if (state.hold) return finding('held', null, state.hold.kind);
+  return lost.length === SIDES.length ? finding('skipped', null, 'deleted') : finding('held', null, `gone:${lost.join('')}`);
 }
 
 function examineGroup(link: Link, rule: MappedLens, images: Readonly<Record<Side, Image>>): Finding {

@@ -115,9 +115,10 @@ describe('what no rule decided is not compared', () => {
     ['an undo', conflict({ verdict: 'undone', rule: 'undo' }), 'operator'],
     ['a write that was refused', conflict({ verdict: 'conflict_held', conflict: 'rejected', rule: 'rejected' }), 'write_outcome'],
     ['the breaker', conflict({ verdict: 'conflict_held', conflict: 'oscillation', rule: 'oscillation_breaker' }), 'breaker'],
+    ['a verdict on the record as a whole', { group: '*', verdict: 'conflict_held', rule: 'deleted', conflict: 'delete_recently_updated' }, 'whole_record'],
     ['a verdict without its values', { group: 'company_name', verdict: 'propagate', rule: 'one_side_changed' }, 'not_recorded'],
   ])('%s', (_what, verdict, reason) => {
-    expect(replay(verdict, { policy: 'manual' })).toEqual({ compared: 0, differences: [], incomparable: [{ group: 'company_name', reason }] });
+    expect(replay(verdict, { policy: 'manual' })).toEqual({ compared: 0, differences: [], incomparable: [{ group: verdict.group, reason }] });
   });
   it.each<[string, GroupVerdict]>([
     ['a write that landed', conflict({ verdict: 'converged', rule: 'written', attempt: 'a' })],

@@ -7,7 +7,7 @@
  * compared. Neither is what no rule decided: an operator's word, a refused write, the breaker.
  */
 import type { ContactDecision, GroupVerdict, Verdict } from '../schemas/decision.ts';
-import { isOfRule } from '../schemas/decision.ts';
+import { WHOLE_RECORD, isOfRule } from '../schemas/decision.ts';
 import { SIDES } from '../schemas/value.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import { identical } from './compare.ts';
@@ -43,7 +43,7 @@ export interface Difference {
   readonly now: Effect | null;
 }
 
-export const INCOMPARABLE = ['operator', 'write_outcome', 'breaker', 'not_recorded', 'part_of_group', 'other_mapping'] as const;
+export const INCOMPARABLE = ['operator', 'write_outcome', 'breaker', 'whole_record', 'not_recorded', 'part_of_group', 'other_mapping'] as const;
 export type Incomparable = (typeof INCOMPARABLE)[number];
 
 export interface Replay {
@@ -95,11 +95,12 @@ function recordOf(verdict: GroupVerdict, rule: MappedLens | undefined): Recorded
   return { verdict, fields, fault: faultOf(verdict, rule) };
 }
 
-function faultOf({ rule, verdict, conflict, bevatel, external, base }: GroupVerdict, mapped: MappedLens | undefined): Incomparable | null {
+function faultOf({ group, rule, verdict, conflict, bevatel, external, base }: GroupVerdict, mapped: MappedLens | undefined): Incomparable | null {
   if (verdict === 'undone' || BY_OPERATOR.some((one) => isOfRule(rule, one))) return 'operator';
   if (rule === GIVEN_UP) return 'write_outcome';
   if (conflict === 'oscillation') return 'breaker';
   if (conflict !== undefined && verdict === 'conflict_held' && STICKY.has(conflict)) return 'write_outcome';
+  if (group === WHOLE_RECORD) return 'whole_record';
   if (!bevatel || !external) return 'not_recorded';
   if (!mapped) return 'other_mapping';
   const fits = (values: readonly Values[]): boolean => SIDES.every((side, index) => values[index]?.length === mapped.lens.fields[side].length);

@@ -134,7 +134,7 @@ export const zExplanation = z.object({
   bevatelId: z.string().nullable(), externalId: z.string().nullable(),
   state: z.enum(['paired', 'one_sided', 'gone', 'erased']),
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
-  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
+  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
   fields: z.array(zFieldExplanation),
 });

@@ -3,7 +3,8 @@ import type { Side, Value } from './value.ts';
 
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
-  'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone', 'undone',
+  'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+  'restored', 'removed', 'unlinked', 'undone',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -20,6 +21,9 @@ export const CONFLICTS = [
   'multi_match', 'possible_duplicate',
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
+
+/** The name under which a verdict on the record as a whole stands among those on its groups. */
+export const WHOLE_RECORD = '*';
 
 /** The verdict on one lens group. Values are in the fields' order of the lens. */
 export interface GroupVerdict {

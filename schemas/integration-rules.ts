@@ -8,6 +8,7 @@ import type { CountryCode } from 'libphonenumber-js/core';
 import metadata from 'libphonenumber-js/metadata.max';
 import { contactFieldRule } from './contact.ts';
 import type { FieldType } from './contact.ts';
+import { deleteFaults } from './integration-deletes.ts';
 import { fieldNames, zFieldMapping, zIntegration } from './integration.ts';
 import type { FieldMapping } from './integration.ts';
 import { isObject, valueAt } from './integration-shape.ts';
@@ -23,6 +24,7 @@ export function semanticFaults(data: unknown): readonly IntegrationFault[] {
     ...nameFaults(data, mappings),
     ...matchFaults(data, mappings),
     ...connectionFaults(data),
+    ...deleteFaults(data),
     ...secretFaults(data, []),
   ];
 }

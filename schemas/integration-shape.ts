@@ -71,6 +71,7 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'connection': return Object.keys(shape.connection.shape);
     case 'bevatel': return Object.keys(shape.bevatel.shape);
     case 'conflicts': return Object.keys(shape.conflicts.unwrap().shape);
+    case 'deletes': return Object.keys(shape.deletes.unwrap().shape);
     case 'create': return Object.keys(shape.create.unwrap().shape);
     case 'guards': return Object.keys(shape.guards.unwrap().shape);
     case 'poll': return Object.keys(shape.poll.unwrap().shape);

@@ -11,6 +11,7 @@ const zId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, 
 const zEnvName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the NAME of an environment variable, not the secret itself');
 const zUrl = z.url({ protocol: /^https?$/ });
 
+export const SYSTEMS = ['hubspot'] as const;
 export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual', 'union', 'most_restrictive'] as const;
 /** Of these any field can have its conflicts decided; the others need a set, or values that have an order. */
 export const GENERAL_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual'] as const;
@@ -21,6 +22,8 @@ export const FALLBACKS = ['bevatel_wins', 'external_wins', 'manual'] as const;
 export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
 export const LENS_KINDS = ['text', 'phone', 'email', 'picklist', 'constant', 'full_name'] as const;
 export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
+export const DELETE_POLICIES = ['ignore', 'unlink', 'archive', 'delete'] as const;
+export const DELETE_CONFLICT_RULES = ['edit_wins', 'delete_wins', 'manual'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
 /** How long decisions are kept unless the file says otherwise (days). */
 export const HISTORY_DAYS = 90;
@@ -82,7 +85,7 @@ export type FieldMapping = z.output<typeof zFieldMapping>;
 export const zIntegration = z.strictObject({
   integration: zId,
   tenant: zId,
-  system: z.enum(['hubspot']),
+  system: z.enum(SYSTEMS),
   connection: z.strictObject({
     baseUrl: zUrl.default('https://api.hubapi.com'),
     tokenEnv: zEnvName,
@@ -114,6 +117,17 @@ export const zIntegration = z.strictObject({
   /** Rules in order, after the link and the reference: Bevatel field names of mapped phone or email lenses. */
   match: z.array(z.string()).default(['phone_number', 'email']),
   create: z.strictObject({ external: z.boolean().default(true), bevatel: z.boolean().default(true) }).prefault({}),
+  /** What becomes of the partner of a record that was deleted on the other side. */
+  deletes: z.strictObject({
+    to_external: z.enum(DELETE_POLICIES).default('ignore'),
+    to_bevatel: z.enum(DELETE_POLICIES).default('ignore'),
+    /** How long a merge or a restore may explain a deletion before anything follows from it (ms). */
+    settleMs: z.int().nonnegative().max(604_800_000).default(60_000),
+    /** Where the partner was edited after the last agreement. A privacy deletion always wins. */
+    versusEdit: z.enum(DELETE_CONFLICT_RULES).default('edit_wins'),
+    /** How long the last image of a deleted pair is kept for a restore. */
+    keepDays: z.int().positive().max(3_650).default(90),
+  }).prefault({}),
   /** How long the external system may show the value before a write that it has acknowledged (ms); default from its fact sheet. */
   stalenessMs: z.int().nonnegative().max(600_000).optional(),
   /** F7: what becomes of a write while its system cannot be reached: queued; queued, with an alert; tried five times, then held; given up. */

@@ -103,7 +103,7 @@ export async function openRig(stack: RigStack): Promise<Rig> {
   const deps: Deps = {
     config: { topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: API_KEY },
     pool, kafka, codec, redis: null, wake: { notify: (tenant, integration) => { woken.push(`${tenant}/${integration}`); }, listen: () => () => undefined },
-    logger, metrics: new Registry(), clock: Date.now, newId: () => uuidv7(), random: Math.random, env: { HUBSPOT_TOKEN: 'pat-na1-sandbox', BEVATEL_KEY },
+    logger, metrics: new Registry(), clock: Date.now, newId: () => uuidv7(), random: Math.random, env: { HUBSPOT_TOKEN: 'pat-na1-sandbox', BEVATEL_KEY, ERASURE_HASH_KEYS: '2027:a-secret-that-has-more-than-32-characters' },
   };
   const integration = zIntegration.parse({
     integration: INTEGRATION, tenant: TENANT, system: 'hubspot',

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
 import { zCertificate, zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
+import { zDeletedList, zErasure, zErasureList, zRestoreAnswer } from '../../schemas/api-deletes.ts';
 import { recordSuccess } from '../../store/integrations.ts';
 import { runCli } from '../../tests/cli.ts';
 import type { Ended } from '../../tests/cli.ts';
@@ -193,6 +194,31 @@ describe('over the API', () => {
     expect(zDeadLetterList.parse(JSON.parse((await cli(['dead-letters', 'list', '--json'])).out)).deadLetters).toEqual([]);
     expect((await cli(['pause', NAME])).out).toBe(`${NAME} is paused\n`);
     expect((await cli(['resume', NAME])).out).toBe(`${NAME} is running\n`);
+  });
+
+  it('deleted, restore and erase preview, ask for --yes, and speak the shapes of the API with --json', async () => {
+    await rig.store({
+      bevatelId: 'b-del', externalId: 'x-del', bevatel: { contact_first_name: 'ليلى', company_name: 'شركة', email: 'layla@acme.test' }, external: { firstname: 'ليلى', company: 'شركة', email: 'layla@acme.test' },
+      state: { gone: { external: { how: 'deleted', at: 1, settledAt: 2, ignored: true } } },
+    });
+    expect(zDeletedList.parse(JSON.parse((await cli(['deleted', 'list', '--json'])).out)).deleted).toMatchObject([{ bevatelId: 'b-del', state: 'ignored' }]);
+    expect((await cli(['deleted', 'show', 'x-del'])).out).toContain('external\tlast\tcompany\tشركة');
+    const unsure = await cli(['restore', 'x-del']);
+    expect(unsure).toMatchObject({ code: 2, out: '' });
+    expect(unsure.err).toContain('--dry-run');
+    expect((await cli(['restore', 'x-del', '--dry-run'])).out).toContain('external: x-del would be made again, under a new id, with\n    firstname: ليلى');
+    expect(zRestoreAnswer.parse(JSON.parse((await cli(['restore', 'b-del', '--yes', '--json'])).out)).links).toHaveLength(1);
+    expect((await cli(['restore', 'b-del', '--yes'])).err).toContain('not_restorable');
+
+    expect((await cli(['erase', 'b-del', '--dry-run'])).out).toContain('1 hashes would keep the person out');
+    const erased = await cli(['erase', 'b-del', '--yes', '--wait', '0']);
+    expect(erased.code).toBe(1);
+    expect(erased.out).toMatch(/^erasure \S+ of acme: clearing\n/);
+    expect(erased.out).not.toMatch(/ليلى|layla/);
+    const [listed] = zErasureList.parse(JSON.parse((await cli(['erase', 'list', '--json'])).out)).erasures;
+    expect(zErasure.parse(JSON.parse((await cli(['erase', 'show', listed?.id ?? '', '--tenant', TENANT, '--json'])).out))).toMatchObject({ state: 'clearing', records: [{ bevatelId: 'b-del' }] });
+    expect(await cli(['erase', 'lift', listed?.id ?? '', '--tenant', TENANT, '--yes'])).toMatchObject({ code: 1, err: expect.stringContaining('state_moved') });
+    expect((await cli(['erase'])).code).toBe(2);
   });
 
   it('verify ends with 0 when nothing unexplained differs, and with 1 when something does', async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import type { Connector, ConnectorContext, CreateOp, UpdateOp, WriteOutcome } from '../connector.ts';
+import type { Connector, ConnectorContext, CreateOp, RemoveOp, UpdateOp, WriteOutcome } from '../connector.ts';
 import { createBevatelConnector } from './bevatel.ts';
 import { startBevatelSandbox } from './sandbox/server.ts';
 
@@ -135,6 +135,42 @@ describe('writing', () => {
     expect(outcomes[4]).toMatchObject({ error: { code: 'value_rejected' }, fields: expect.arrayContaining(['consent', 'email', 'custom.tier']) as unknown });
     expect(JSON.stringify(outcomes[4])).not.toContain('perhaps');
     expect(control.counters().batchWrite.calls).toBe(1);
+  });
+});
+
+describe('removing', () => {
+  const removal = (id: string, over: Partial<RemoveOp> = {}): RemoveOp => ({ kind: 'remove', attemptId: `a${(attempts += 1)}`, id, way: 'delete', condition: '1', ...over });
+  const remove = (...operations: RemoveOp[]): Promise<readonly WriteOutcome[]> => bevatel.remove(operations, request, options());
+
+  test('I9: a deletion is of the version that it is based on, and is done once', async () => {
+    const [fine = '', edited = ''] = await control.seed('acme', [{ fields: {} }, { fields: { email: 'old@x.co' } }]);
+    await control.sql(`UPDATE contacts SET email = 'new@x.co' WHERE id = $1`, [edited]);
+    const first = removal(fine);
+    expect(await remove(first, removal(edited))).toMatchObject([{ kind: 'removed' }, { kind: 'moved', record: { revision: '2', values: { email: 'new@x.co' } } }]);
+    expect(await remove(first)).toMatchObject([{ kind: 'removed' }]);
+    expect(await control.sql('SELECT id FROM contacts WHERE deleted_at IS NOT NULL')).toEqual([{ id: fine }]);
+    expect(await remove(removal(edited, { condition: null }), removal(edited, { way: 'archive' }))).toMatchObject([{ kind: 'rejected' }, { kind: 'rejected' }]);
+  });
+
+  test('I9: an erasure goes over any version and over a deleted contact', async () => {
+    const [edited = '', deleted = ''] = await control.seed('acme', [{ fields: { email: 'old@x.co' } }, { fields: { email: 'd@x.co' } }]);
+    await control.sql(`UPDATE contacts SET email = 'new@x.co' WHERE id = $1`, [edited]);
+    await control.sql('UPDATE contacts SET deleted_at = now() WHERE id = $1', [deleted]);
+    const erase = (id: string) => removal(id, { way: 'erase', condition: null });
+    expect(await remove(erase(edited), erase(deleted), erase('c_none'))).toMatchObject([{ kind: 'removed' }, { kind: 'removed' }, { kind: 'gone', how: 'not_found' }]);
+    expect(await remove(erase(edited))).toMatchObject([{ kind: 'removed' }]);
+    expect(await control.sql('SELECT id FROM contacts')).toEqual([]);
+  });
+
+  test('a merged contact is told with its survivor; an answer that did not come leaves it unknown', async () => {
+    const [merged = '', lost = ''] = await control.seed('acme', [{ fields: {} }, { fields: {} }]);
+    await control.sql(`UPDATE contacts SET deleted_at = now(), merged_into = 'c_9' WHERE id = $1`, [merged]);
+    expect(await remove(removal(merged))).toMatchObject([{ kind: 'gone', how: 'merged', mergedInto: 'c_9' }]);
+    control.fault({ kind: 'dropAnswer', endpoint: 'delete' });
+    expect(await remove(removal(lost))).toMatchObject([{ kind: 'unknown', error: { class: 'unknown_outcome' } }]);
+    control.fault({ kind: 'status', status: 429, endpoint: 'delete', retryAfterSeconds: 2 });
+    expect(await remove(removal(lost))).toMatchObject([{ kind: 'failed', error: { code: 'rate_limited' } }]);
+    expect(pauses).toEqual([2_000]);
   });
 });
 

@@ -3,13 +3,14 @@ import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import type { Capabilities } from '../../schemas/system.ts';
 import type { Side } from '../../schemas/value.ts';
+import { buildContext } from '../context.ts';
 import type { LinkContext } from '../context.ts';
 import { buildMapping } from '../lenses/mapping.ts';
 
 /** A strict revision and If-Match, as Bevatel has; an external system may have them too. */
 export const STRICT: Capabilities = {
   revisions: 'strict', conditionalWrites: true, history: false, stalenessWindowMs: 0, indexLagMs: 0,
-  batch: { list: 100, read: 100, create: 100, update: 100 }, push: true, uniqueReference: true,
+  batch: { list: 100, read: 100, create: 100, update: 100 }, removals: { ways: ['archive', 'delete', 'erase'], batch: 100 }, push: true, uniqueReference: true,
 };
 /** As HubSpot: a modification time that edits may share, no condition, a history of each field. */
 export const HISTORY: Capabilities = { ...STRICT, revisions: 'approximate', conditionalWrites: false, history: true };
@@ -32,6 +33,7 @@ export interface ContextOptions {
   readonly requiredMissing?: LinkContext['requiredMissing'];
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
+  readonly deletes?: object;
 }
 
 const ONE_FIELD = [{ bevatel: 'company_name', external: 'company' }];
@@ -44,6 +46,7 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
     conflicts: { policy: options.policy ?? 'latest_wins', fallback: options.fallback ?? 'manual', toleranceMs: options.toleranceMs ?? TOLERANCE_MS },
+    deletes: options.deletes ?? {},
   });
   return {
     mapping: buildMapping(integration),
@@ -53,5 +56,6 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     unavailable: options.unavailable ?? 'queue',
     requiredMissing: options.requiredMissing ?? 'skip',
     creates: { bevatel: true, external: true, ...options.creates },
+    deletes: buildContext(integration).deletes,
   };
 }

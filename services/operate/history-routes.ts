@@ -1,10 +1,10 @@
 /** The endpoints about the past: history, what-if and undo. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
 import { zHistoryPage, zHistoryQuery, zUndoBody, zUndoLine, zWhatIfBody, zWhatIfLine } from '../../schemas/api-history.ts';
 import { readHistory } from './history.ts';
 import { ndjson, sendLines } from './lines.ts';
+import { actorOf, refusals } from './route-parts.ts';
 import { undo } from './undo.ts';
 import type { UndoDeps } from './undo.ts';
 import { whatIf } from './what-if.ts';
@@ -12,7 +12,7 @@ import { whatIf } from './what-if.ts';
 /** A whole integration comes with the question. */
 const CONFIG_LIMIT_BYTES = 1_048_576;
 
-export function registerHistory(server: FastifyInstance, deps: UndoDeps, refusals: Readonly<Record<number, z.ZodType>>, actorOf: (request: FastifyRequest) => string): void {
+export function registerHistory(server: FastifyInstance, deps: UndoDeps): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
   app.get('/v1/history', { schema: { summary: 'Decisions as they were made', querystring: zHistoryQuery, response: { 200: zHistoryPage, ...refusals } } },
     (request) => readHistory(deps.pool, request.query));

@@ -3,6 +3,7 @@ import { bevatelConnector, bevatelLimits, externalConnector, externalRateLimits,
 import type { Connector, ConnectorContext, RateLimit } from '../../connectors/connector.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
+import { parsePersonHashes } from '../../runtime/person-hash.ts';
 import { createLimiter } from '../../runtime/rate-limit.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { SyncError } from '../../schemas/errors.ts';
@@ -38,6 +39,7 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
     http: { logger, metrics: deps.metrics, checks: { database: () => pool.query('select 1'), kafka: () => deps.kafka.check(), registry: () => deps.codec.check() } },
     deps: {
       pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool), signal: stopping.signal,
+      personHashes: parsePersonHashes(deps.env), encodeHint: deps.codec.hints.encode, topicPrefix: config.topicPrefix,
       decodeLetter: createLetterDecoder(deps.codec, config.topicPrefix),
       verify: (integration, settleMs, signal, onProgress) => verifyIntegration({
         pool, integration, settleMs, clock, sleep, signal, onProgress, readers: connectReaders(deps, integration),

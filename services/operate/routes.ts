@@ -1,11 +1,11 @@
 /** The operator's endpoints (design §7): thin; each calls one function of this folder or of the store. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import {
   zChangeSetDetail, zChangeSetDetailQuery, zChangeSetList, zChangeSetParams, zChangeSetQuery, zClusterList, zClusterQuery, zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zDecideChangeSetAnswer, zDecideChangeSetBody, zExplainAnswer, zExplainQuery,
-  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
+  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
   zVerification, zVerificationParams, zVerifyBody,
 } from '../../schemas/api.ts';
 import type { Certificate } from '../../schemas/api.ts';
@@ -21,37 +21,33 @@ import { registerHistory } from './history-routes.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
 import { letterPage, wholeLetter } from './dead-letter-view.ts';
 import type { LetterDecoder } from './dead-letter-view.ts';
+import { registerDeleteRoutes } from './delete-routes.ts';
+import type { DeleteRouteDeps } from './delete-routes.ts';
 import { replayDeadLetters } from './replay.ts';
 import type { ReplayDeps } from './replay.ts';
 import { resolveConflict } from './resolve-conflict.ts';
 import type { ResolveDeps } from './resolve-conflict.ts';
 import { settleAlike } from './settle.ts';
+import { actorOf, refusals } from './route-parts.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
 import type { UndoDeps } from './undo.ts';
 import type { Verifications } from './verifications.ts';
 
-export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, UndoDeps {
+export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, DeleteRouteDeps, UndoDeps {
   readonly pool: Pool;
   readonly verifications: Verifications;
   readonly verify: (integration: StoredIntegration, settleMs: number, signal: AbortSignal, onProgress: (examined: number) => void) => Promise<Certificate>;
   readonly decodeLetter: LetterDecoder;
 }
 
-/** Who acts, as their tool says; the key alone is what is checked. */
-function actorOf(request: FastifyRequest): string {
-  const name = request.headers['x-operator'];
-  return typeof name === 'string' && /^[\w.@ -]{1,100}$/.test(name) ? name : 'operator';
-}
-
-const refusals = { 401: zRefusal, 404: zRefusal, 409: zRefusal, 422: zRefusal, 503: zRefusal };
-
 export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
   registerViews(server, deps);
   registerDeadLetters(server, deps);
+  registerDeleteRoutes(server, deps);
   registerChangeSets(server, deps);
-  registerHistory(server, deps, refusals, actorOf);
+  registerHistory(server, deps);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },

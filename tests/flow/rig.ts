@@ -30,7 +30,8 @@ export const INTEGRATION = 'crm';
 export const SYNC_KEY = 'bevatel-key-of-the-sync';
 export const AGENT_KEY = 'bevatel-key-of-an-agent';
 export const PUBLISH_KEY = 'publish-key-of-acme-1';
-export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY };
+export const HASH_KEYS = '2027:the-first-secret-of-32-characters-or-more,2026:the-second-secret-of-32-characters-or-more';
+export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY, ERASURE_HASH_KEYS: HASH_KEYS };
 /** Calls that are given up soon, so that a test need not wait long for what comes after. */
 export const HASTY: DeliverSettings = { callMs: 1_000, leaseMs: 3_000 };
 
@@ -40,6 +41,9 @@ export interface FlowOptions {
   readonly deliver?: DeliverSettings;
   readonly logTo?: DestinationStream;
 }
+
+/** A deletion is looked at once more after this (ms). */
+export const SETTLE_MS = 300;
 
 /** A decision as its row says it. */
 export interface Decided {
@@ -271,6 +275,11 @@ export class Flow {
     if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
   }
 
+  /** As somebody with access to Bevatel's tables would: its API has no way back. */
+  async undeleteContact(id: string): Promise<void> {
+    await this.bevatel.control.sql('update contacts set deleted_at = null where tenant_id = $1 and id = $2', [TENANT, id]);
+  }
+
   /** HubSpot's record of a Bevatel contact, by the reference that the link stores. */
   hubspotOf(bevatelId: string): Readonly<Record<string, string>> & { readonly id: string } | null {
     const found = this.hubspot.control.findBy('bevatel_contact_id', bevatelId);
@@ -310,6 +319,7 @@ function integrationFile(hubspot: HubSpotSandbox, bevatel: BevatelSandbox, chang
     bevatel: { baseUrl: bevatel.url, keyEnv: 'BEVATEL_KEY' },
     poll: { everyMs: 2_000 },
     invalid: 'skip',
+    deletes: { settleMs: SETTLE_MS },
     fields: [
       { bevatel: 'contact_first_name', external: 'firstname' },
       { bevatel: 'contact_last_name', external: 'lastname' },
