@@ -11,6 +11,7 @@ import type { Image, Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { lookAgainAt } from './due.ts';
 import { sameOn } from './compare.ts';
+import { gives } from './filter.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
@@ -150,7 +151,7 @@ function create(link: Link, side: Side, context: LinkContext, attemptId: string)
   const values: Record<string, Value> = {};
   for (const rule of context.mapping.lenses) {
     const { lens } = rule;
-    if (lens.fields[side].length === 0) continue;
+    if (lens.fields[side].length === 0 || !gives(rule, source, seen?.values, context.mapping)) continue;
     const before = last && pick(last, lens.fields[side]);
     const group = newValues(rule, link.state.groups[lens.name]?.base, seen, side, before) ?? standIn(rule, seen, side, before, context);
     if (group) groups[lens.name] = group;

@@ -48,7 +48,7 @@ describe('a write that nobody touched since', () => {
     diary.undo();
     diary.writes('bevatel');
     const live = { bevatel: { values: { company_name: 'o' } }, external: { values: { company: 'v' } } };
-    expect(examinePair(diary.link, live, diary.context)).toEqual([{ kind: 'skipped', group: 'company_name', reason: 'undone' }]);
+    expect(examinePair(diary.link, live, diary.context)).toMatchObject([{ kind: 'skipped', group: 'company_name', reason: 'undone' }]);
   });
 
   it.each<[string, Side, string, string]>([
@@ -222,6 +222,7 @@ describe('what is left alone', () => {
 
   it.each<[string, ContextOptions, string]>([
     ['the direction forbids that side by now', { direction: 'to_external' }, 'direction'],
+    ['its record does not take part now', { filter: { external: { company: 'another' } } }, 'filtered'],
     ['the field is not mapped any more', { fields: [{ bevatel: 'email', external: 'email', lens: 'email' }] }, 'unmapped'],
     ['a constant would be filled again', { fields: [{ lens: 'constant', bevatel: 'company_name', value: 'v' }] }, 'constant'],
   ])('%s', (_what, options, reason) => {

@@ -14,6 +14,7 @@ import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Side } from '../schemas/value.ts';
 import { identical, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
+import { gatesOf, passingOf } from './filter.ts';
 import { isLanding } from './landing.ts';
 import type { Landing } from './landing.ts';
 import type { Values } from './lens.ts';
@@ -30,7 +31,7 @@ export interface UndoScope {
   readonly group: string | null;
 }
 
-export const UNDO_SKIPS = ['edited_since', 'written_since', 'in_flight', 'held', 'gone', 'created', 'removed', 'as_before', 'not_recorded', 'direction', 'constant', 'consent', 'unmapped'] as const;
+export const UNDO_SKIPS = ['edited_since', 'written_since', 'in_flight', 'held', 'gone', 'created', 'removed', 'as_before', 'not_recorded', 'direction', 'filtered', 'constant', 'consent', 'unmapped'] as const;
 export type UndoSkip = (typeof UNDO_SKIPS)[number];
 
 export interface UndoField {
@@ -122,7 +123,7 @@ function planGroup(link: Link, context: LinkContext, group: string, side: Side, 
   const last = writes.at(-1);
   if (!last?.isInScope) return skip('written_since');
   const rule = context.mapping.byName.get(group);
-  const blocked = blockedBy(link, rule, group, side);
+  const blocked = blockedBy(link, rule && passingOf(rule, gatesOf(link.state, context.mapping), link.state.seen, context.mapping), group, side);
   if (blocked || !rule) return skip(blocked ?? 'unmapped');
   const pair = restingPair(link.state, rule);
   if (!pair || !stands(link.state.groups[group], last, rule) || told.slice(last.index + 1).some((one) => isMove(one, last.verdict))) return skip('edited_since');
@@ -160,7 +161,7 @@ function blockedBy({ state, erased, bevatelId, externalId }: Link, rule: MappedL
   if (erased || bevatelId === null || externalId === null || state.gone || state.remove) return 'gone';
   if (!rule) return 'unmapped';
   if (SIDES.some((one) => rule.lens.fields[one].length === 0)) return 'constant';
-  if (rule.direction !== 'both' && rule.direction !== `to_${side}`) return 'direction';
+  if (rule.isClosed || (rule.direction !== 'both' && rule.direction !== `to_${side}`)) return rule.narrowedBy === undefined ? 'direction' : 'filtered';
   // Consent is taken back by the person, never by us.
   if (rule.conflicts.policy === 'most_restrictive') return 'consent';
   if (state.hold || state.groups[group]?.held) return 'held';

@@ -106,6 +106,29 @@ describe('another mapping', () => {
   });
 });
 
+describe('conditions', () => {
+  const FILTER = { external: { company: 'x' } };
+  it.each<[string, GroupVerdict, ContextOptions, ContextOptions]>([
+    ['what a filter kept back', conflict({ verdict: 'skipped', rule: 'filtered:external' }), { filter: FILTER }, { filter: FILTER }],
+    ['what its own condition kept back', conflict({ verdict: 'skipped', rule: 'when:bevatel' }), {}, {}],
+    ['any field under another filter', conflict(), { filter: FILTER }, {}],
+    ['any field that a filter is taken from', conflict(), {}, { filter: FILTER }],
+    ['a field under another condition', conflict(), { fields: [{ bevatel: 'company_name', external: 'company', when: { bevatel: { company_name: 'b' } } }] }, {}],
+  ])('need the whole record, so that it is not compared: %s', (_what, verdict, after, before) => {
+    expect(replay(verdict, after, before)).toMatchObject({ compared: 0, differences: [], incomparable: [{ reason: 'condition' }] });
+  });
+  it('that stay the same let what passed them be compared', () => {
+    expect(told(replay(conflict(), { filter: FILTER, policy: 'manual' }, { filter: FILTER }))).toHaveLength(1);
+  });
+});
+
+describe('fields of several groups', () => {
+  const TEMPLATE = [{ bevatel: 'company_name', external: 'company' }, { lens: 'template', external: 'greeting', template: '{company_name}!' }];
+  it('are decided with their own group alone', () => {
+    expect(replay(conflict(), { fields: TEMPLATE }, { fields: TEMPLATE })).toEqual({ compared: 1, differences: [], incomparable: [] });
+  });
+});
+
 describe('what no rule decided is not compared', () => {
   it.each<[string, GroupVerdict, string]>([
     ['an operator\'s word', conflict({ rule: 'operator:external' }), 'operator'],
@@ -136,7 +159,7 @@ describe('under the same configuration', () => {
   });
   const FIELDS: readonly object[] = [
     { bevatel: 'company_name', external: 'company' }, { bevatel: 'phone_number', external: 'phone', lens: 'phone', region: 'SA' }, { bevatel: 'email', external: 'email', lens: 'email', default: 'a@b.example' },
-    { bevatel: 'contact_first_name', external: ['firstname', 'lastname'], lens: 'full_name' }, { external: 'source', lens: 'constant', value: 'bevatel' }, { bevatel: 'tags', external: 'hs_tags' }, { bevatel: 'consent', external: 'hs_consent' },
+    { bevatel: 'contact_first_name', external: ['firstname', 'lastname'], lens: 'full_name' }, { external: 'source', lens: 'constant', value: 'bevatel' }, { bevatel: 'tags', external: 'hs_tags' }, { lens: 'group', bevatel: ['custom.street', 'custom.city'], external: ['address', 'city'] }, { lens: 'group', bevatel: 'custom.address', external: ['address', 'city'] }, { bevatel: 'consent', external: 'hs_consent' },
   ];
   const options = fc.record({
     policy: fc.constantFrom(...GENERAL_POLICIES), direction: fc.constantFrom('both', 'to_external', 'to_bevatel'), invalid: fc.constantFrom('skip', 'quarantine'),

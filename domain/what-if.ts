@@ -43,7 +43,7 @@ export interface Difference {
   readonly now: Effect | null;
 }
 
-export const INCOMPARABLE = ['operator', 'write_outcome', 'breaker', 'whole_record', 'not_recorded', 'part_of_group', 'other_mapping'] as const;
+export const INCOMPARABLE = ['operator', 'write_outcome', 'breaker', 'whole_record', 'condition', 'not_recorded', 'part_of_group', 'other_mapping'] as const;
 export type Incomparable = (typeof INCOMPARABLE)[number];
 
 export interface Replay {
@@ -57,18 +57,41 @@ export interface Replay {
 const RULED: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved', 'conflict_held', 'skipped', 'undone']);
 
 const BY_OPERATOR = ['operator', 'restore', CHANGE_SET_REJECTED];
+/** Whether a condition holds is told by the whole record, of which a verdict keeps one group. */
+const BY_CONDITION = ['filtered', 'filter_unknown', 'when'];
 
-/** `mapping` is the one that the decision was recorded under; `context` the configuration in question. */
+/** `mapping` is the one that the decisions were recorded under; `context` the configuration in question. */
+export function replayer(mapping: Mapping, context: LinkContext): (decision: ContactDecision) => Replay {
+  const rules = context.mapping.lenses.map((rule) => targetOf(rule, mapping, context.mapping));
+  return (decision) => {
+    const recorded = decision.groups.filter((verdict) => RULED.has(verdict.verdict) && !isLanding(verdict) && verdict.rule !== 'written');
+    if (recorded.length === 0) return NOTHING;
+    const known = recorded.map((verdict) => recordOf(verdict, mapping.byName.get(verdict.group)));
+    const replays = rules.flatMap((target) => {
+      const sources = known.filter((one) => (target.twin === null ? touches(one, target.rule) : one.verdict.group === target.twin));
+      return sources.length === 0 ? [] : [replayGroup(target, sources, context, decision.decidedAt)];
+    });
+    const left = known.filter((one) => !rules.some(({ rule }) => touches(one, rule))).map(notMapped);
+    return merged([...replays, ...left]);
+  };
+}
+
 export function replayDecision(decision: ContactDecision, mapping: Mapping, context: LinkContext): Replay {
-  const recorded = decision.groups.filter((verdict) => RULED.has(verdict.verdict) && !isLanding(verdict) && verdict.rule !== 'written');
-  if (recorded.length === 0) return NOTHING;
-  const known = recorded.map((verdict) => recordOf(verdict, mapping.byName.get(verdict.group)));
-  const replays = context.mapping.lenses.flatMap((rule) => {
-    const sources = known.filter((one) => touches(one, rule));
-    return sources.length === 0 ? [] : [replayGroup(rule, sources, context, decision.decidedAt)];
-  });
-  const left = known.filter((one) => !context.mapping.lenses.some((rule) => touches(one, rule))).map(notMapped);
-  return merged([...replays, ...left]);
+  return replayer(mapping, context)(decision);
+}
+
+/** A rule of the configuration in question, and the group of the recorded mapping that has its very fields, if any. */
+interface Target {
+  readonly rule: MappedLens;
+  readonly twin: string | null;
+  /** Another condition than the recorded one decides whether it passes. */
+  readonly isConditional: boolean;
+}
+
+function targetOf(rule: MappedLens, before: Mapping, after: Mapping): Target {
+  const twin = before.lenses.find(({ lens }) => SIDES.every((side) => identical(lens.fields[side], rule.lens.fields[side])));
+  const conditions = (of: MappedLens | undefined, { filter }: Mapping): string => JSON.stringify([of?.when ?? null, filter]);
+  return { rule, twin: twin?.lens.name ?? null, isConditional: conditions(rule, after) !== conditions(twin, before) };
 }
 
 const NOTHING: Replay = { compared: 0, differences: [], incomparable: [] };
@@ -96,11 +119,12 @@ function recordOf(verdict: GroupVerdict, rule: MappedLens | undefined): Recorded
 }
 
 function faultOf({ group, rule, verdict, conflict, bevatel, external, base }: GroupVerdict, mapped: MappedLens | undefined): Incomparable | null {
+  if (group === WHOLE_RECORD) return 'whole_record';
   if (verdict === 'undone' || BY_OPERATOR.some((one) => isOfRule(rule, one))) return 'operator';
   if (rule === GIVEN_UP) return 'write_outcome';
+  if (BY_CONDITION.some((one) => isOfRule(rule, one))) return 'condition';
   if (conflict === 'oscillation') return 'breaker';
   if (conflict !== undefined && verdict === 'conflict_held' && STICKY.has(conflict)) return 'write_outcome';
-  if (group === WHOLE_RECORD) return 'whole_record';
   if (!bevatel || !external) return 'not_recorded';
   if (!mapped) return 'other_mapping';
   const fits = (values: readonly Values[]): boolean => SIDES.every((side, index) => values[index]?.length === mapped.lens.fields[side].length);
@@ -114,8 +138,8 @@ function touches(one: Recorded, { lens }: MappedLens): boolean {
 /** A verdict was told because its group was not at rest: this keeps the replay from finding it so. */
 const NOT_AT_REST = { skipped: 'replayed' };
 
-function replayGroup(rule: MappedLens, sources: readonly Recorded[], context: LinkContext, now: number): Replay {
-  const input = inputOf(rule, sources);
+function replayGroup({ rule, isConditional }: Target, sources: readonly Recorded[], context: LinkContext, now: number): Replay {
+  const input = isConditional ? 'condition' : inputOf(rule, sources);
   if (typeof input === 'string') return { ...NOTHING, incomparable: [{ group: rule.lens.name, reason: input }] };
   const { base, bevatel, external } = input;
   const { verdict } = decideGroup({ rule, state: { ...NOT_AT_REST, ...(base ? { base } : {}) }, ...input.pair, isInFlight: false }, context, now);

@@ -22,11 +22,12 @@ export const CONFLICTS = [
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
 
-/** The name under which a verdict on the record as a whole stands among those on its groups. */
+/** In the place of a group: the verdict is on the record as a whole. */
 export const WHOLE_RECORD = '*';
 
 /** The verdict on one lens group. Values are in the fields' order of the lens. */
 export interface GroupVerdict {
+  /** The lens group, or WHOLE_RECORD. */
   readonly group: string;
   readonly verdict: Verdict;
   /** The rule that chose: `one_side_changed`, `policy:latest_wins`, `direction`, `invalid:phone`, … */

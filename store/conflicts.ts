@@ -29,14 +29,6 @@ export async function readLink(pool: Pool, key: LinkKey): Promise<StoredLink | n
   return rows[0] ? toStoredLink(rows[0]) : null;
 }
 
-/** Links of an integration by their ids, as they stand now; those that are gone are left out. */
-export async function readLinks(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }, linkIds: readonly string[]): Promise<readonly StoredLink[]> {
-  const { rows } = await pool.query<Row>(
-    `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id = any($3) order by l.link_id`,
-    [integration.tenantId, integration.integrationId, linkIds]);
-  return rows.map(toStoredLink);
-}
-
 /** Links by their own id alone, as an operator copies it: ids are unique over all tenants. */
 export async function findLinksById(pool: Pool, linkId: string, filter: LinkFilter): Promise<readonly StoredLink[]> {
   const { rows } = await pool.query<Row>(
@@ -54,6 +46,19 @@ export async function findLinksOfContact(pool: Pool, contactId: string, filter: 
      order by l.tenant_id, l.integration_id, l.link_id limit 100`,
     [contactId, filter.tenantId, filter.integrationId]);
   return rows.map(toStoredLink);
+}
+
+/** Links by their ids; those that are gone are left out. */
+export async function readLinks(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }, linkIds: readonly string[]): Promise<readonly StoredLink[]> {
+  const { rows } = await pool.query<Row>(
+    `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id = any($3::text[]) order by l.link_id`,
+    [integration.tenantId, integration.integrationId, linkIds]);
+  return rows.map(toStoredLink);
+}
+
+export async function countLinksOf(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>('select count(*) from links where tenant_id = $1 and integration_id = $2', [integration.tenantId, integration.integrationId]);
+  return Number(rows[0]?.count);
 }
 
 /** One page of an integration's links by id, for verify. */

@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { zHistoryPage, zHistoryQuery, zUndoBody, zUndoLine, zWhatIfBody, zWhatIfLine } from '../../schemas/api-history.ts';
 import { readHistory } from './history.ts';
 import { ndjson, sendLines } from './lines.ts';
-import { actorOf, refusals } from './route-parts.ts';
+import { actorOf, refusals } from './requests.ts';
 import { undo } from './undo.ts';
 import type { UndoDeps } from './undo.ts';
 import { whatIf } from './what-if.ts';

@@ -7,8 +7,8 @@ import type { z } from 'zod';
 import { buildContext } from '../../domain/context.ts';
 import type { LinkContext } from '../../domain/context.ts';
 import type { Mapping } from '../../domain/lenses/mapping.ts';
-import { replayDecision } from '../../domain/what-if.ts';
-import type { Difference, Effect } from '../../domain/what-if.ts';
+import { replayer } from '../../domain/what-if.ts';
+import type { Difference, Effect, Replay } from '../../domain/what-if.ts';
 import type { WhatIfLine, WhatIfTotals, zWhatIfBody } from '../../schemas/api-history.ts';
 import type { ContactDecision } from '../../schemas/decision.ts';
 import { SyncError } from '../../schemas/errors.ts';
@@ -69,11 +69,12 @@ function withPolicies(present: Integration, policies: NonNullable<Body['policies
 
 async function* replayAll({ pool, signal }: WhatIfDeps, key: { tenantId: string; integrationId: string }, span: TimeSpan, mapping: Mapping, context: LinkContext): AsyncGenerator<WhatIfLine> {
   const totals = emptyTotals(key, span, unrecorded(mapping, context.mapping));
+  const replay = replayer(mapping, context);
   let after: ContactDecision | null = null;
   for (let pages = 1; ; pages += 1) {
     signal.throwIfAborted();
     const page: readonly ContactDecision[] = await oldestDecisions(pool, key, span, after, PAGE);
-    for (const decision of page) yield* replayOne(decision, mapping, context, totals);
+    for (const decision of page) yield* linesOf(decision, replay(decision), totals);
     after = page.at(-1) ?? null;
     if (page.length < PAGE) break;
     if (pages % PROGRESS_PAGES === 0) yield { kind: 'progress', examined: totals.decisions };
@@ -81,8 +82,7 @@ async function* replayAll({ pool, signal }: WhatIfDeps, key: { tenantId: string;
   yield totals;
 }
 
-function* replayOne(decision: ContactDecision, mapping: Mapping, context: LinkContext, totals: WhatIfTotals): Generator<WhatIfLine> {
-  const { compared, differences, incomparable } = replayDecision(decision, mapping, context);
+function* linesOf(decision: ContactDecision, { compared, differences, incomparable }: Replay, totals: WhatIfTotals): Generator<WhatIfLine> {
   totals.decisions += 1;
   totals.compared += compared;
   totals.differences += differences.length;

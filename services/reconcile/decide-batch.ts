@@ -182,7 +182,7 @@ function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
   if (siblings.length === 0) return NO_OWN_TIMES;
   return (side, field, value) => {
     if (side !== 'bevatel') return null;
-    const lens = spoke.context.mapping.lenses.find((one) => one.lens.fields.bevatel.includes(field))?.lens;
+    const lens = spoke.context.mapping.owners.bevatel.get(field)?.lens;
     for (const { link: sibling } of siblings) {
       for (const attempt of sibling.state.attempts) {
         for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {

@@ -1,10 +1,11 @@
 /** Writes taken back over the whole flow, in a hub with two HubSpots: what stands in the systems, and that nothing follows. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../runtime/metrics.ts';
-import { zExplainAnswer, zIntegrationDetail, zVerification } from '../../schemas/api.ts';
-import type { Certificate } from '../../schemas/api.ts';
+import { zExplainAnswer, zIntegrationDetail } from '../../schemas/api.ts';
 import { zUndoLine, zWhatIfLine } from '../../schemas/api-history.ts';
 import type { UndoResult } from '../../schemas/api-history.ts';
+import { zVerification } from '../../schemas/verification.ts';
+import type { Certificate } from '../../schemas/verification.ts';
 import { startOperate } from '../../services/operate/main.ts';
 import { isolatedStack } from '../stack/fixture.ts';
 import { Flow, INTEGRATION, TENANT, until } from './rig.ts';
