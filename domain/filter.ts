@@ -41,12 +41,12 @@ export function holds(condition: Condition, side: Side, image: Image, mapping: M
   }
 }
 
-/** In the form of its lens, where it has one of its own; else as text, or as the list that it is. */
+/** In the form of its lens, where its type has one of its own; else as text, or as the list that it is. */
 function valueOf(field: string, side: Side, image: Image, mapping: Mapping): Value | undefined {
   const written = image[field];
   if (written === undefined || written === null) return written;
-  const owner = mapping.owners[side].get(field)?.lens;
-  const form = owner?.fields[side].length === 1 ? owner.canonical(side, [written]) : null;
+  const owner = mapping.owners[side].get(field);
+  const form = owner && owner.type !== 'text' && owner.lens.fields[side].length === 1 ? owner.lens.canonical(side, [written]) : null;
   if (form?.ok) return form.values[0] ?? null;
   const text = canonicalText(written);
   return text.ok ? text.value : written;

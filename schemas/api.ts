@@ -198,8 +198,8 @@ export const zConflictCluster = z.object({
   /** Why the values differ (`phone_format`, `writing:case`, `options:KSA→SA`, …), or why a write did not go through. */
   cause: z.string(),
   count: zCount, since: zTime,
-  /** Settings for the field's entry in the integration file that would end these conflicts, where there are such. */
-  fix: z.record(z.string(), z.unknown()).nullable(),
+  /** Settings for the field's entry in the integration file that would end these conflicts, with what would become of each then. */
+  fix: z.object({ settings: z.record(z.string(), z.unknown()), /** Both sides say the same. */ agree: zCount, /** Decided, and one side is written. */ written: zCount, held: zCount }).nullable(),
   samples: z.array(zConflict),
 });
 export type ConflictCluster = z.infer<typeof zConflictCluster>;

@@ -16,6 +16,10 @@ import { z } from 'zod';
 export const VALUE_LENSES = ['text', 'number', 'boolean', 'date', 'datetime', 'phone', 'email', 'url', 'picklist', 'set'] as const;
 export const LENS_KINDS = [...VALUE_LENSES, 'full_name', 'group', 'template', 'constant'] as const;
 
+/** Ways in which two texts may differ and still say the same (domain/canonical/likeness.ts). */
+export const LIKENESSES = ['case', 'blanks', 'html', 'arabic', 'digits', 'punctuation'] as const;
+export type Likeness = (typeof LIKENESSES)[number];
+
 const zScalar = z.union([z.string(), z.number(), z.boolean()]);
 /** In code points. */
 const maxLength = z.int().positive().optional();
@@ -28,6 +32,8 @@ export const oneToOneShape = {
   maxLength,
   /** text: the external system gets long texts cut to `maxLength`, this mark at their end; Bevatel keeps the whole. */
   truncate: z.string().optional(),
+  /** text: these differences of writing are none; what stands there is not rewritten for their sake. */
+  alike: z.array(z.enum(LIKENESSES)).min(1).optional(),
   /** A Bevatel value that stands for an invalid one (`invalid: default`) or for none (`empty: default`). */
   default: zScalar.optional(),
   /** `clear`: an emptied field empties the other. `default`: empty and the default say the same, and a new record gets the default. */

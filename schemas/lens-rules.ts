@@ -47,6 +47,7 @@ const FOR: Readonly<Partial<Record<keyof OneToOneMapping, readonly Lens[]>>> = {
   values: ['picklist', 'boolean', 'set'],
   unknown: ['picklist', 'boolean', 'set'],
   truncate: ['text'],
+  alike: ['text'],
   maxLength: ['text', 'phone', 'email', 'url', 'picklist'],
 };
 
@@ -54,7 +55,7 @@ function oneToOneFaults(mapping: OneToOneMapping, direction: Integration['direct
   const misplaced = Object.entries(FOR).flatMap(([setting, lenses]) =>
     (mapping[setting as keyof OneToOneMapping] === undefined || lenses.includes(mapping.lens) ? [] : [fault([setting], `is for lens: ${lenses.join(', ')} only`)]));
   return [
-    ...typeFaults(mapping), ...misplaced, ...defaultFaults(mapping), ...timeFaults(mapping), ...truncateFaults(mapping),
+    ...typeFaults(mapping), ...misplaced, ...defaultFaults(mapping), ...timeFaults(mapping), ...truncateFaults(mapping), ...alikeFaults(mapping),
     ...(misplaced.some(({ path }) => path[0] === 'values') ? [] : optionFaults(mapping, directionOf(mapping, { direction }))),
     ...(mapping.region === undefined || isSupportedCountry(mapping.region as CountryCode, metadata) ? [] : [fault(['region'], 'is not a region', 'give the ISO 3166-1 code, such as SA')]),
   ];
@@ -93,6 +94,12 @@ function truncateFaults({ bevatel, truncate, maxLength }: OneToOneMapping): Faul
   if (truncate.trim() === '' || /^\p{M}/u.test(truncate)) return [fault(['truncate'], 'must be a mark that can be seen', 'such as "…"')];
   if (maxLength === undefined) return [fault(['maxLength'], 'is missing', 'the length of the external field, to which texts are cut')];
   return [...truncate].length < maxLength ? [] : [fault(['truncate'], 'must be shorter than maxLength')];
+}
+
+function alikeFaults({ bevatel, alike }: OneToOneMapping): Faults {
+  const type = contactFieldRule(bevatel)?.type ?? 'text';
+  if (alike === undefined || type === 'text') return [];
+  return [fault(['alike'], `"${bevatel}" is of type ${type}`, 'only texts are written in several ways')];
 }
 
 function constantFaults(mapping: ConstantMapping): Faults {

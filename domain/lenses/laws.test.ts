@@ -41,6 +41,8 @@ interface Case {
   readonly external: fc.Arbitrary<Values>;
   /** The sides on which only the last of several writes counts: those that keep nothing that the other does not know. */
   readonly putPut?: readonly Side[];
+  /** Compared in a coarser form than what is written. */
+  readonly isFolded?: true;
   /** Cannot be read backwards. */
   readonly isOneWay?: boolean;
 }
@@ -51,6 +53,7 @@ const triple = (side: fc.Arbitrary<Value>): fc.Arbitrary<Values> => fc.tuple(sid
 
 const CASES: readonly Case[] = [
   { name: 'text', lens: lensFor({ bevatel: 'company_name', external: 'company', maxLength: 40 }), bevatel: one(text), external: one(text), putPut: ['external', 'bevatel'] },
+  { name: 'text, alike in all ways', lens: lensFor({ bevatel: 'company_name', external: 'company', alike: ['case', 'blanks', 'html', 'arabic', 'digits', 'punctuation'] }), bevatel: one(text), external: one(text), isFolded: true },
   { name: 'text over a set', lens: lensFor({ bevatel: 'tags', external: 'tags' }), bevatel: one(tags), external: one(tags), putPut: ['external', 'bevatel'] },
   { name: 'text over a url', lens: lensFor({ bevatel: 'crm_url', external: 'contact_url' }), bevatel: one(fc.webUrl()), external: one(fc.oneof(fc.webUrl(), text)), putPut: ['external', 'bevatel'] },
   { name: 'text, cut outside', lens: lensFor({ bevatel: 'company_name', external: 'company', maxLength: 8, truncate: '…' }), bevatel: one(text), external: one(text.map((value) => (typeof value === 'string' ? [...value].slice(0, 8).join('') : value))), putPut: ['external'] },
@@ -108,7 +111,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe.each(CASES)('$name', ({ lens, bevatel, external, putPut = [], isOneWay = false }) => {
+describe.each(CASES)('$name', ({ lens, bevatel, external, isFolded, putPut = [], isOneWay = false }) => {
   const same = (side: Side, a: Values, b: Values): void => {
     const form = lens.canonical(side, b);
     if (form.ok) expect(lens.canonical(side, a)).toEqual(form);
@@ -169,7 +172,7 @@ describe.each(CASES)('$name', ({ lens, bevatel, external, putPut = [], isOneWay 
       }
       for (const [side, written] of [['bevatel', lens.toBevatel(x, null)], ['external', lens.toExternal(b, null)]] as const) {
         const form = written.ok ? lens.canonical(side, written.values) : written;
-        if (written.ok) expect(form).toEqual(written);
+        if (written.ok && isFolded !== true) expect(form).toEqual(written);
       }
     }), runs);
   });

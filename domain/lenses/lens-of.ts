@@ -67,7 +67,7 @@ function oneToOneOf(mapping: OneToOneMapping): Lens {
   if (dateOnly !== undefined && zone !== undefined) return dayLens({ bevatel, external, dateOnly, zone, whenEmpty });
   const rule = ruleOf(mapping);
   if (mapping.values) return optionLens({ bevatel, external, rule, values: mapping.values, unknown: mapping.unknown ?? 'invalid', whenEmpty });
-  return plainLens({ bevatel, external, rule, zone, region: mapping.region, maxLength: mapping.maxLength, truncate: mapping.truncate, whenEmpty });
+  return plainLens({ bevatel, external, rule, zone, region: mapping.region, maxLength: mapping.maxLength, truncate: mapping.truncate, alike: mapping.alike, whenEmpty });
 }
 
 /** The lens's type with the Bevatel field's length and options; `text` has the field's own type. */

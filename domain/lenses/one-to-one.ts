@@ -30,6 +30,8 @@ export interface OneToOne {
   readonly across?: Readonly<Record<Side, (value: Value, present: Value) => Canonical>> | undefined;
   /** Bevatel's canonical value that says the same as an empty field. */
   readonly whenEmpty?: Value | undefined;
+  /** The form in which two canonical values of a side are compared, where that is coarser than what is written. */
+  readonly compared?: ((value: Value) => Value) | undefined;
   readonly loses?: Loss | undefined;
 }
 
@@ -37,7 +39,7 @@ export function oneToOneLens(spec: OneToOne): Lens {
   return {
     name: spec.bevatel,
     fields: { bevatel: [spec.bevatel], external: [spec.external] },
-    canonical: (side, values) => result(spec[side], spec.rules[side](values[0] ?? null)),
+    canonical: (side, values) => result(spec[side], comparable(spec, spec.rules[side](values[0] ?? null))),
     toBevatel: (external, current) => carry(spec, 'external', external, current),
     toExternal: (bevatel, current) => carry(spec, 'bevatel', bevatel, current),
     ...(spec.loses ? { loses: spec.loses } : {}),
@@ -51,7 +53,7 @@ function carry(spec: OneToOne, from: Side, values: Values, current: Values | nul
   const present = current ? spec.rules[to](current[0] ?? null) : null;
   const crossed = cross(spec, from, source, present?.ok ? present.value : null);
   const target = fit(spec, to, crossed);
-  if (current && present?.ok && (isValue(crossed, present.value) || isValue(target, present.value) || saysSame(spec, to, present, source.value))) return { ok: true, values: current };
+  if (current && present?.ok && (isValue(spec, crossed, present.value) || isValue(spec, target, present.value) || saysSame(spec, to, present, source.value))) return { ok: true, values: current };
   if (!target.ok) return refused(target.reason === 'max_length' ? spec[to] : spec[from], target.reason);
   return { ok: true, values: [target.value] };
 }
@@ -72,11 +74,16 @@ function fit(spec: OneToOne, to: Side, target: Canonical): Canonical {
 /** What stands there, brought across, is the source: the lens tells the two apart only there. */
 function saysSame(spec: OneToOne, to: Side, present: Valid, source: Value): boolean {
   if (present.value === null && source === null) return true;
-  return isValue(fit(spec, otherSide(to), cross(spec, to, present, source)), source);
+  return isValue(spec, fit(spec, otherSide(to), cross(spec, to, present, source)), source);
 }
 
-function isValue(form: Canonical, value: Value): boolean {
-  return form.ok && sameValue(form.value, value);
+function isValue({ compared }: OneToOne, form: Canonical, value: Value): boolean {
+  if (!form.ok) return false;
+  return sameValue(form.value, value) || (compared !== undefined && sameValue(compared(form.value), compared(value)));
+}
+
+function comparable({ compared }: OneToOne, form: Canonical): Canonical {
+  return form.ok && compared ? valid(compared(form.value)) : form;
 }
 
 function result(field: string, form: Canonical): LensResult {

@@ -7,7 +7,9 @@
  */
 import type { Lens } from '../lens.ts';
 import type { FieldRule } from '../../schemas/contact.ts';
+import type { Likeness } from '../../schemas/field-mapping.ts';
 import type { Value } from '../../schemas/value.ts';
+import { folded } from '../canonical/likeness.ts';
 import { limited, typeRule } from '../canonical/rule.ts';
 import type { Hints } from '../canonical/rule.ts';
 import { oneToOneLens } from './one-to-one.ts';
@@ -22,12 +24,14 @@ export interface PlainLens extends Hints {
   readonly maxLength?: number | undefined;
   /** Long texts are written cut, with this mark at their end. */
   readonly truncate?: string | undefined;
+  /** Differences of writing that are none. */
+  readonly alike?: readonly Likeness[] | undefined;
   /** A Bevatel value that says the same as an empty field. */
   readonly whenEmpty?: Value | undefined;
 }
 
 export function plainLens(spec: PlainLens): Lens {
-  const { bevatel, external, rule, truncate } = spec;
+  const { alike, bevatel, external, rule, truncate } = spec;
   const form = typeRule(rule, spec);
   const whenEmpty = spec.whenEmpty === undefined ? null : form(spec.whenEmpty);
   return oneToOneLens({
@@ -35,6 +39,7 @@ export function plainLens(spec: PlainLens): Lens {
     rules: { bevatel: limited(form, rule.maxLength), external: form },
     maxLength: lengths(spec),
     ...(truncate === undefined ? {} : { cut: cutter(truncate), loses: 'truncated' }),
+    ...(alike === undefined ? {} : { compared: (value) => (typeof value === 'string' ? folded(value, alike) || null : value) }),
     ...(whenEmpty?.ok ? { whenEmpty: whenEmpty.value } : {}),
   });
 }
