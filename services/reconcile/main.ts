@@ -36,7 +36,15 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book, personHashes };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
-  const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
+  const starting = await Promise.allSettled(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
+  const lanes = starting.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = starting.find((one) => one.status === 'rejected');
+  if (failed) {
+    await Promise.all(lanes.map((lane) => lane.stop()));
+    await locks.close();
+    await publisher.close();
+    throw failed.reason;
+  }
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     runClearing({ pool: deps.pool, kafka: deps.kafka, publisher, topicPrefix: deps.config.topicPrefix, clock: deps.clock, logger: deps.logger }, stopping.signal),
