@@ -51,19 +51,24 @@ export interface MappingFault {
   readonly advice: string;
 }
 
-/** How a field is used by the mapping; `values` are the picklist values that may be written. */
+/** How a field is used by the mapping; `values` are those that may be written or are compared to, where that is known. */
 export interface FieldUse {
   readonly field: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date' | 'datetime' | 'phone' | 'email' | 'url' | 'picklist' | 'set';
   readonly written: boolean;
   readonly values?: readonly string[];
+  /** Values besides these may be written too. */
+  readonly open?: true;
 }
 
 export interface Connector {
   readonly system: string;
   readonly capabilities: Capabilities;
-  /** Checks fields, types, options and permissions against the system itself; returns all faults at once. */
-  checkMapping(uses: readonly FieldUse[], options: CallOptions): Promise<readonly MappingFault[]>;
+  /**
+   * Checks fields, types, options and permissions against the system itself; returns all faults at once. `creates`:
+   * records are to be made there, so that what each must have has to be written.
+   */
+  checkMapping(uses: readonly FieldUse[], request: { readonly creates: boolean }, options: CallOptions): Promise<readonly MappingFault[]>;
   /** One page of all records in a stable order. Absence from a listing proves nothing (I9). */
   list(request: { readonly cursor: string | null; readonly fields: readonly string[] }, options: CallOptions): Promise<ListPage>;
   /** Records modified since the position; null starts at the server's present time. Keyset, `>=`, overlapping by `indexLagMs`. */

@@ -43,15 +43,16 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   const fold = foldImage(before, image, context.capabilities[side], ownTimes, now);
   const isEcho = fold.outcome === 'duplicate' && before?.ours === true && before.revision === image.revision;
   const seenState: LinkState = fold.seen && fold.seen !== before ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
-  const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
+  const { state: proved, landings } = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const isUntold = fold.outcome === 'folded' && awaitsHistories(proved, image, context);
   const present = presence === 'back' ? broughtBack(proved, side) : proved;
   const settled = settleReads(present, image, fold.outcome, isUntold, presence === 'ask', now);
   if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);
-  if (presence === 'back') return { link: decided.link, verdict: 'restored', groups: [restored(side), ...decided.groups] };
-  return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
+  const groups = landings.length === 0 ? decided.groups : [...landings, ...decided.groups];
+  if (presence === 'back') return { link: decided.link, verdict: 'restored', groups: [restored(side), ...groups] };
+  return { link: decided.link, groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
 }
 
 function restored(side: Side): GroupVerdict {

@@ -19,6 +19,7 @@ import type { Side } from '../schemas/value.ts';
 import { agree, isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { LinkDecision } from './decide-link.ts';
+import { gatesOf } from './filter.ts';
 import { DELETE_CONFLICTS, pick, withId } from './link.ts';
 import type { DeleteConflict, Gone, GroupState, Link, LinkHold, LinkState } from './link.ts';
 
@@ -70,9 +71,10 @@ function decideBereft(pair: Bereft): LinkDecision {
   }
 }
 
-/** A deletion that was ignored when it settled stays so: a policy that is set later does not reach back. */
-function policyOf({ gone, left, context }: Bereft): LinkContext['deletes']['policy'][Side] {
-  return gone.ignored ? 'ignore' : context.deletes.policy[left];
+/** A deletion that was ignored when it settled stays so: a policy that is set later does not reach back. What a filter keeps apart is not deleted for each other. */
+function policyOf({ state, gone, left, context }: Bereft): LinkContext['deletes']['policy'][Side] {
+  const isFiltered = gatesOf(state, context.mapping)?.closed[left] !== undefined;
+  return gone.ignored || isFiltered ? 'ignore' : context.deletes.policy[left];
 }
 
 /** An id that nobody explains may be a merge or a privacy deletion: nothing follows from it but by an operator's word. */

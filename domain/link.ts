@@ -75,7 +75,17 @@ export interface Resolution {
 /** A value that an operator puts back over the pair as it was shown; void as soon as either side moved (I2). */
 export interface Restore extends Wanted {
   readonly over: Readonly<Record<Side, Values>>;
+  /** It takes a write of ours back: the pair that results is agreed, and nothing follows on the other side (domain/undo.ts). */
+  readonly undo?: { readonly at: number; readonly by: string; /** What is then taken back on the other side. */ readonly next?: Wanted };
 }
+
+/**
+ * Agreements to differ: what stands in `skipped` while both sides stand at a base of two values, because an operator took
+ * a write back or rejected it, or it was given up (F7).
+ */
+export const UNDONE = 'undone';
+export const CHANGE_SET_REJECTED = 'change_set_rejected';
+export const GIVEN_UP = 'unavailable';
 
 export interface GroupState {
   readonly base?: Base;
@@ -99,6 +109,8 @@ export interface AttemptGroup {
   readonly time: EditTime;
   /** Written without an agreement (a restore, a step): the base stays as it is. */
   readonly keepsBase?: true;
+  /** Takes a write of ours back: the pair that results is agreed. */
+  readonly undo?: true;
 }
 
 /** A write of one link towards one side, recorded before the call (design §6). */

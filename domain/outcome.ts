@@ -192,7 +192,7 @@ function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, read
   const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
   const folded = foldPlainly(beforeReadBack(link, side, readBack), side, image, context, now);
   const isFolded = folded.state.seen[side] !== link.state.seen[side];
-  const { seen, groups, attempts } = proveAttempts(folded.state, image, isFolded, context, now);
+  const { seen, groups, attempts } = proveAttempts(folded.state, image, isFolded, context, now).state;
   const proven = withState(folded, { seen, groups, attempts });
   const held = attempt ? overwrittenInFlight(proven.state, attempt, image, context, now) : {};
   return withState(proven, { groups: { ...groups, ...held } });
@@ -235,7 +235,7 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
   return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, observedTo: now, revision: null }, context, now);
 }
 
-/** Refused for good: the groups concerned are held, the others are tried again. */
+/** Refused for good: the groups concerned are held, the others are tried again. What was to be put back is not put back over and over. */
 function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: string, fields: readonly string[], context: LinkContext, now: number): Link {
   const open = withoutAttempt(link, attempt);
   if (!attempt) return open;
@@ -244,7 +244,7 @@ function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: st
   const concerned = names.filter((name) => context.mapping.byName.get(name)?.lens.fields[side].some((field) => fields.includes(field)));
   const groups: Record<string, GroupState> = { ...link.state.groups };
   for (const name of concerned.length > 0 ? concerned : names) {
-    const { wanted: _wanted, ...group } = groups[name] ?? {};
+    const { wanted: _wanted, restore: _restore, ...group } = groups[name] ?? {};
     groups[name] = { ...group, held: heldByWrite(link.state, name, code, context, now) };
   }
   return withState(open, { groups });

@@ -35,6 +35,14 @@ export async function beginPosition(pool: Pool, key: PositionKey, offset: number
   );
 }
 
+/** Moves a position over records that were deleted before they were read. */
+export function passExpired(transaction: Transaction, key: PositionKey, to: number): void {
+  transaction.send({
+    text: 'update positions set next_offset = $4 where consumer_group = $1 and topic = $2 and partition = $3 and next_offset < $4',
+    values: [key.group, key.topic, key.partition, to],
+  });
+}
+
 /**
  * `integrations` marks which integrations, in which configurations, the transaction sees (store/integration-book.ts);
  * `isAnyDead` tells whether any dead letter is open, which a valid image may supersede; `isAnySuppressed` whether any erased

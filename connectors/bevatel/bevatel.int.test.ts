@@ -99,6 +99,10 @@ describe('writing', () => {
     expect(found.get('x:1')?.values['contact_first_name']).toBe('ليلى');
   });
 
+  test('a list in a custom attribute, which holds none, is one text', async () => {
+    expect(await write(bevatel, create({ values: { tags: ['a', 'b'], 'custom.tier': ['a', 'b'] } }))).toMatchObject([{ kind: 'applied', record: { values: { tags: ['a', 'b'], 'custom.tier': 'a;b' } } }]);
+  });
+
   test('I4: a create whose answer was lost is unknown, looked up by reference, and never made twice', async () => {
     control.fault({ kind: 'dropAnswer', endpoint: 'batchWrite' });
     const lost = create({ reference: 'x9' });
@@ -127,7 +131,7 @@ describe('writing', () => {
     await control.sql(`UPDATE contacts SET external_references = '{"hs-1": "x7"}' WHERE id = $1`, [holder]);
     const outcomes = await write(bevatel,
       update(fine), update(gone), update('c_none'), update(bad, { reference: 'x7' }),
-      update(bad, { values: { consent: 'perhaps', email: 'x'.repeat(300), 'custom.tier': ['a'] } }));
+      update(bad, { values: { consent: 'perhaps', email: 'x'.repeat(300), 'custom.tier': 'x'.repeat(66_000) } }));
     expect(outcomes.map(({ kind }) => kind)).toEqual(['applied', 'gone', 'gone', 'rejected', 'rejected']);
     expect(outcomes[1]).toMatchObject({ how: 'deleted' });
     expect(outcomes[2]).toMatchObject({ how: 'not_found' });
@@ -236,10 +240,10 @@ test('a mapping is checked against the contract, and the address and key against
     { field: 'nickname', type: 'text' as const, written: true },
     { field: 'consent', type: 'picklist' as const, written: true, values: ['opted_in', 'maybe'] },
   ];
-  expect((await bevatel.checkMapping(uses, options())).map(({ field, code }) => [field, code])).toEqual([
+  expect((await bevatel.checkMapping(uses, { creates: true }, options())).map(({ field, code }) => [field, code])).toEqual([
     ['nickname', 'unknown_field'], ['consent', 'unknown_option'],
   ]);
-  await expect(connect({ key: 'wrong' }).checkMapping(uses, options())).rejects.toMatchObject({ code: 'unauthorised' });
+  await expect(connect({ key: 'wrong' }).checkMapping(uses, { creates: true }, options())).rejects.toMatchObject({ code: 'unauthorised' });
 });
 
 test('there is nothing to poll: Bevatel pushes', async () => {

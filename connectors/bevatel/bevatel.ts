@@ -34,7 +34,7 @@ export function createBevatelConnector(settings: BevatelSettings, context: Conne
     system: 'bevatel',
     capabilities: CAPABILITIES.bevatel,
     /** One page is listed to prove the address and the key. */
-    checkMapping: async (uses, options) => {
+    checkMapping: async (uses, _request, options) => {
       await listRecords(client, { cursor: null, fields: [] }, options);
       return mappingFaults(uses);
     },

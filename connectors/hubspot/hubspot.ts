@@ -43,7 +43,7 @@ export function createHubSpotConnector(settings: HubSpotSettings, context: Conne
   return {
     system: 'hubspot',
     capabilities: { ...CAPABILITIES.hubspot, indexLagMs },
-    checkMapping: (uses, options) => checkHubSpotMapping(client, uses, referenceProperty, options),
+    checkMapping: (uses, { creates }, options) => checkHubSpotMapping(client, { uses, creates, referenceProperty }, options),
     list: (request, options) => listContacts(parts, request, options),
     changedSince: (position, options) => pollContacts({ client, indexLagMs }, position, options),
     read: (ids, request, options) => readContacts(parts, ids, request, options),

@@ -24,6 +24,8 @@ export interface ContextOptions {
   readonly external?: Capabilities;
   /** As in an integration file. */
   readonly fields?: readonly object[];
+  /** As in an integration file. */
+  readonly filter?: object | undefined;
   readonly policy?: Integration['conflicts']['policy'];
   readonly direction?: 'both' | 'to_external' | 'to_bevatel';
   readonly invalid?: 'skip' | 'default' | 'quarantine';
@@ -42,7 +44,7 @@ export function testContext(options: ContextOptions = {}): LinkContext {
   const integration = zIntegration.parse({
     integration: 'crm', tenant: 'acme', system: 'hubspot',
     connection: { tokenEnv: 'TOKEN' }, bevatel: { baseUrl: 'http://127.0.0.1', keyEnv: 'KEY' },
-    match: [], fields: options.fields ?? ONE_FIELD,
+    match: [], fields: options.fields ?? ONE_FIELD, filter: options.filter,
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
     conflicts: { policy: options.policy ?? 'latest_wins', fallback: options.fallback ?? 'manual', toleranceMs: options.toleranceMs ?? TOLERANCE_MS },

@@ -5,7 +5,7 @@ import {
   zDeletedList, zDeletedQuery, zDeletedShow, zDeletedShowQuery, zEraseAnswer, zEraseBody, zErasure, zErasureList, zErasureParams, zErasureQuery,
   zLiftAnswer, zLiftBody, zRestoreAnswer, zRestoreBody,
 } from '../../schemas/api-deletes.ts';
-import { actorOf, refusals } from './route-parts.ts';
+import { actorOf, refusals } from './requests.ts';
 import { eraseContact, eraseReceipt, eraseReceipts } from './erase-contact.ts';
 import type { EraseDeps } from './erase-contact.ts';
 import { liftOrder } from './lift-erasure.ts';

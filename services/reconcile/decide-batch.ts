@@ -76,7 +76,7 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
       const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
       if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
-      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
+      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, decisionIdOf(input.source, offset, integrationId), input.now) });
     }
   }
   return { decisions, invalid, halting, erased };
@@ -182,7 +182,7 @@ function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
   if (siblings.length === 0) return NO_OWN_TIMES;
   return (side, field, value) => {
     if (side !== 'bevatel') return null;
-    const lens = spoke.context.mapping.lenses.find((one) => one.lens.fields.bevatel.includes(field))?.lens;
+    const lens = spoke.context.mapping.owners.bevatel.get(field)?.lens;
     for (const { link: sibling } of siblings) {
       for (const attempt of sibling.state.attempts) {
         for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {
@@ -195,6 +195,11 @@ function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
     }
     return null;
   };
+}
+
+/** From where the change stood, so that a batch done again gives the same (I7); of one link, in the order of their offsets. */
+function decisionIdOf(source: string, offset: number, integrationId: string): string {
+  return `${source}:${String(offset).padStart(12, '0')}:${integrationId}`;
 }
 
 function decisionOf(decided: Decided, change: ContactChange, decisionId: string, now: number): DecisionWrite['decision'] {

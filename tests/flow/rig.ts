@@ -19,6 +19,7 @@ import type { CaptureRole } from '../../services/capture/main.ts';
 import { startCapture } from '../../services/capture/main.ts';
 import { startDeliver } from '../../services/deliver/main.ts';
 import type { DeliverSettings } from '../../services/deliver/settings.ts';
+import { startOperate } from '../../services/operate/main.ts';
 import { startReconcile } from '../../services/reconcile/main.ts';
 import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
 import { upsertIntegration } from '../../store/integrations.ts';
@@ -144,13 +145,29 @@ export class Flow {
     return this.#started(await startReconcile(this.#ownMetrics()));
   }
 
+  async startOperate(): Promise<Awaited<ReturnType<typeof startOperate>>> {
+    return this.#started(await startOperate(this.#ownMetrics()));
+  }
+
   async startCapture(): Promise<CaptureRole> {
     const role = await startCapture(this.#ownMetrics(), {
-      publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase(),
+      publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: this.cdcName,
       publishKeys: [{ tenantId: TENANT, key: PUBLISH_KEY }], coalesceMs: 5,
     });
     for (const hubspot of this.#hubspots) hubspot.control.configureWebhooks({ targetUrl: `${role.url}/hooks/hubspot` });
     return this.#started(role);
+  }
+
+  /** Of slot and publication. */
+  get cdcName(): string {
+    return `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase();
+  }
+
+  /** What is done to Bevatel's table meanwhile does not come out of its write-ahead log. */
+  async withoutCdc(work: () => Promise<void>): Promise<void> {
+    await this.bevatel.control.sql(`alter publication ${this.cdcName} drop table contacts`);
+    await work();
+    await this.bevatel.control.sql(`alter publication ${this.cdcName} add table contacts`);
   }
 
   /** Waits until everything that was captured is decided and nothing is due. */
@@ -305,6 +322,7 @@ export class Flow {
 
   async #close(): Promise<void> {
     await Promise.all(this.#roles.map((role) => role.stop()));
+    await this.bevatel.control.sql('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active', [this.cdcName]);
     await Promise.all([...this.#hubspots.map((hubspot) => hubspot.stop()), this.bevatel.stop()]);
   }
 }
