@@ -43,15 +43,16 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   const fold = foldImage(before, image, context.capabilities[side], ownTimes, now);
   const isEcho = fold.outcome === 'duplicate' && before?.ours === true && before.revision === image.revision;
   const seenState: LinkState = fold.seen && fold.seen !== before ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
-  const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
+  const { state: proved, landings } = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const isUntold = fold.outcome === 'folded' && awaitsHistories(proved, image, context);
   const present = presence === 'back' ? broughtBack(proved, side) : proved;
   const settled = settleReads(present, image, fold.outcome, isUntold, presence === 'ask', now);
   if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);
-  if (presence === 'back') return { link: decided.link, verdict: 'restored', groups: [restored(side), ...decided.groups] };
-  return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
+  const groups = landings.length === 0 ? decided.groups : [...landings, ...decided.groups];
+  if (presence === 'back') return { link: decided.link, verdict: 'restored', groups: [restored(side), ...groups] };
+  return { link: decided.link, groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
 }
 
 function restored(side: Side): GroupVerdict {
@@ -71,7 +72,7 @@ function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, i
   const { readDue: before, ...rest } = state;
   const readDue = { ...before };
   if (isSettled) delete readDue[image.side];
-  if (isAsked) readDue[image.side] = { at: isDoubtful ? now : Math.max(now, due?.at ?? 0), blocks: isUntold || isDoubtful || (due?.blocks ?? false) };
+  if (isAsked) readDue[image.side] = { at: isDoubtful ? now : Math.max(now, due?.at ?? 0), blocks: isUntold || isDoubtful || (due?.blocks ?? false), ...(isDoubtful && (!due || due.ofGone) ? { ofGone: true } : {}) };
   return { ...rest, ...(Object.keys(readDue).length > 0 ? { readDue } : {}) };
 }
 
@@ -87,9 +88,9 @@ function verdictOn(outcome: FoldOutcome, isOwn: boolean, groups: readonly GroupV
 }
 
 function applyAbsence(link: Link, change: ContactChange, how: 'deleted' | 'erased', context: LinkContext, now: number): Applied {
-  const { side, observedFrom, revision } = change;
+  const { side, observedFrom, observedTo, revision } = change;
   if (how === 'deleted' && isOlderThanSeen(link, side, revision, context)) return { link, verdict: 'stale', groups: [] };
-  const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, revision }, context, now);
+  const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, observedTo, revision }, context, now);
   const decided = decideLink(gone, context, now);
   return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: decided.groups };
 }

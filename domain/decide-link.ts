@@ -197,7 +197,7 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
 function isForgetDue(state: LinkState, present: Side, missing: Side, context: LinkContext): boolean {
   const reference = state.seen[present]?.reference ?? null;
   const isUnderWay = state.attempts.some(({ side, forgets, status }) => side === present && forgets === true && status === 'outstanding');
-  return reference !== null && !isUnderWay && context.capabilities[present].uniqueReference && state.apart?.some(({ side, id }) => side === missing && id === reference) === true;
+  return reference !== null && !isUnderWay && context.capabilities[present].uniqueReference && state.apart?.some((one) => one.forgets && one.side === missing && one.id === reference) === true;
 }
 
 /** The first required group of which nothing would be there after a creation (F8 of the requirements form). */

@@ -19,7 +19,7 @@ import type { Lane, Side } from '../schemas/value.ts';
 import { isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { Values } from './lens.ts';
-import { pick } from './link.ts';
+import { CHANGE_SET_REJECTED, pick } from './link.ts';
 import type { GroupState, Link, LinkState } from './link.ts';
 import type { Work } from './plan-work.ts';
 
@@ -87,15 +87,15 @@ export function rejectGuarded(link: Link, changeSet: string, context: LinkContex
     const lens = context.mapping.byName.get(name)?.lens;
     if (!lens || !group.wanted || !(isWhole || group.guarded === changeSet)) continue;
     const [bevatel, external] = SIDES.map((side) => pick(link.state.seen[side]?.values ?? {}, lens.fields[side]) ?? []) as [Values, Values];
-    const { wanted: _wanted, guarded: _guarded, ...rest } = group;
-    groups[name] = { ...rest, base: [bevatel, external], skipped: REJECTED };
-    verdicts.push({ group: name, verdict: 'skipped', rule: REJECTED, bevatel, external, ...(group.base ? { base: group.base } : {}) });
+    const { wanted: _wanted, guarded: _guarded, restore: _restore, ...rest } = group;
+    groups[name] = { ...rest, base: [bevatel, external], skipped: CHANGE_SET_REJECTED };
+    verdicts.push({ group: name, verdict: 'skipped', rule: CHANGE_SET_REJECTED, bevatel, external, ...(group.base ? { base: group.base } : {}) });
   }
   const { guarded: _guarded, create, ...state } = withoutGuarded({ ...link, state: { ...link.state, groups } }, changeSet).state;
-  if (isWhole && state.merge) return { link: { ...link, state: withoutMerge(state, now) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: REJECTED }] };
-  if (isWhole && state.remove) return { link: { ...link, state: keptRecord(state, state.remove.side) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: REJECTED }] };
+  if (isWhole && state.merge) return { link: { ...link, state: withoutMerge(state, now) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: CHANGE_SET_REJECTED }] };
+  if (isWhole && state.remove) return { link: { ...link, state: keptRecord(state, state.remove.side) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: CHANGE_SET_REJECTED }] };
   if (!isWhole || !create) return { link: { ...link, state: create ? { ...state, create } : state }, groups: verdicts };
-  return { link: { ...link, state: { ...state, hold: { kind: 'rejected', since: now, detail: REJECTED } } }, groups: verdicts };
+  return { link: { ...link, state: { ...state, hold: { kind: 'rejected', since: now, detail: CHANGE_SET_REJECTED } } }, groups: verdicts };
 }
 
 /** The deletion does not go over: it is ignored from now on, as the policy `ignore` would have it. */
@@ -109,7 +109,5 @@ function keptRecord(state: LinkState, side: Side): LinkState {
 function withoutMerge({ merge: _merge, absorbed, ...rest }: LinkState, now: number): LinkState {
   if (!absorbed) return rest;
   const { word: _word, ...open } = absorbed;
-  return { ...rest, absorbed: open, hold: { kind: 'rejected', since: now, detail: REJECTED } };
+  return { ...rest, absorbed: open, hold: { kind: 'rejected', since: now, detail: CHANGE_SET_REJECTED } };
 }
-
-const REJECTED = 'change_set_rejected';

@@ -75,7 +75,17 @@ export interface Resolution {
 /** A value that an operator puts back over the pair as it was shown; void as soon as either side moved (I2). */
 export interface Restore extends Wanted {
   readonly over: Readonly<Record<Side, Values>>;
+  /** It takes a write of ours back: the pair that results is agreed, and nothing follows on the other side (domain/undo.ts). */
+  readonly undo?: { readonly at: number; readonly by: string; /** What is then taken back on the other side. */ readonly next?: Wanted };
 }
+
+/**
+ * Agreements to differ: what stands in `skipped` while both sides stand at a base of two values, because an operator took
+ * a write back or rejected it, or it was given up (F7).
+ */
+export const UNDONE = 'undone';
+export const CHANGE_SET_REJECTED = 'change_set_rejected';
+export const GIVEN_UP = 'unavailable';
 
 export interface GroupState {
   readonly base?: Base;
@@ -99,6 +109,8 @@ export interface AttemptGroup {
   readonly time: EditTime;
   /** Written without an agreement (a restore, a step): the base stays as it is. */
   readonly keepsBase?: true;
+  /** Takes a write of ours back: the pair that results is agreed. */
+  readonly undo?: true;
 }
 
 /** A write of one link towards one side, recorded before the call (design §6). */
@@ -129,6 +141,8 @@ export interface ReadDue {
   readonly at: number;
   /** Nothing is decided for the link until the read is folded. */
   readonly blocks: boolean;
+  /** Only to find out whether the record is gone. */
+  readonly ofGone?: true;
 }
 
 /** A record that its system says is not there: a candidate until a read after the settle time finds it gone as well (I9). */
@@ -136,8 +150,9 @@ export interface Gone {
   readonly how: GoneHow;
   /** When this was learnt (our clock). */
   readonly at: number;
-  /** Our clock at the start of the read, or at the receipt of the news: an image observed before it brings nothing back. */
+  /** Between these (our clock) the record was certainly gone at some time: what was read before shows nothing, what was read after brings it back. */
   readonly observedFrom?: number;
+  readonly observedTo?: number;
   /** The revision that the deletion made, where the system told. */
   readonly revision?: string;
   /** The system told it of its own accord; else a read found nothing. */
@@ -168,6 +183,8 @@ export interface Parted {
   readonly at: number;
   /** The rule or the operator that parted them. */
   readonly by: string;
+  /** It is there: its id is removed from the record that is left, lest anybody take the two for a pair. */
+  readonly forgets?: true;
   /** Its last image, where it was deleted; for a restore. */
   readonly image?: Image;
 }

@@ -193,7 +193,7 @@ function foldReadBack(link: Link, side: Side, attempt: Attempt | undefined, read
   const image = recordImage(readBack.record, side, link.integrationId, { from: readBack.from, to: readBack.to, readById: true });
   const folded = foldPlainly(beforeReadBack(link, side, readBack), side, image, context, now);
   const isFolded = folded.state.seen[side] !== link.state.seen[side];
-  const { seen, groups, attempts } = proveAttempts(folded.state, image, isFolded, context, now);
+  const { seen, groups, attempts } = proveAttempts(folded.state, image, isFolded, context, now).state;
   const proven = withState(folded, { seen, groups, attempts });
   const held = attempt ? overwrittenInFlight(proven.state, attempt, image, context, now) : {};
   return withState(proven, { groups: { ...groups, ...held } });
@@ -206,11 +206,12 @@ function beforeReadBack(link: Link, side: Side, { record, from }: NonNullable<Ou
   return withState(link, { seen: { ...link.state.seen, [side]: { ...seen, recordedAt: from - 1 } } });
 }
 
-/** The condition failed: certainly nothing was written. */
+/** The condition failed: certainly nothing was written. It is there, whatever was reported meanwhile. */
 function moved(link: Link, side: Side, attempt: Attempt | undefined, record: RecordImage | null, context: LinkContext, facts: OutcomeFacts): Link {
   const open = withoutAttempt(link, attempt);
   if (!record) return readFirst(open, side, facts.now);
-  return foldPlainly(open, side, recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: true }), context, facts.now);
+  const folded = foldPlainly(open, side, recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: true }), context, facts.now);
+  return folded.state.gone?.[side] ? readFirst(folded, side, facts.now) : folded;
 }
 
 /** "Already exists" means adopt: the record takes its place and is read before anything is decided (design §5). */
@@ -227,7 +228,7 @@ function exists(link: Link, side: Side, attempt: Attempt | undefined, id: string
 /** Our removal landed; where an image or the system's own news told it before, it is known already. */
 function removed(link: Link, side: Side, attempt: Attempt | undefined, context: LinkContext, now: number): Link {
   if (!attempt) return link;
-  return applyGone(withoutRetry(withoutAttempt(link, attempt)), side, { how: 'deleted', by: 'removal', observedFrom: attempt.sentAt, revision: null }, context, now);
+  return applyGone(withoutRetry(withoutAttempt(link, attempt)), side, { how: 'deleted', by: 'removal', observedFrom: attempt.sentAt, observedTo: now, revision: null }, context, now);
 }
 
 function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: GoneHow, mergedInto: string | null, context: LinkContext, now: number): Link {
@@ -235,10 +236,10 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
   if (how === 'merged' && mergedInto !== null) return repoint(open, side, mergedInto, now);
   const by = attempt?.kind === 'remove' ? 'news' : 'write';
   if (how === 'not_found') return readFirst(open, side, now);
-  return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, revision: null }, context, now);
+  return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, observedTo: now, revision: null }, context, now);
 }
 
-/** Refused for good: the groups concerned are held, the others are tried again. */
+/** Refused for good: the groups concerned are held, the others are tried again. What was to be put back is not put back over and over. */
 function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: string, fields: readonly string[], context: LinkContext, now: number): Link {
   const open = withoutAttempt(link, attempt);
   if (!attempt) return open;
@@ -248,7 +249,7 @@ function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: st
   const concerned = names.filter((name) => context.mapping.byName.get(name)?.lens.fields[side].some((field) => fields.includes(field)));
   const groups: Record<string, GroupState> = { ...link.state.groups };
   for (const name of concerned.length > 0 ? concerned : names) {
-    const { wanted: _wanted, ...group } = groups[name] ?? {};
+    const { wanted: _wanted, restore: _restore, ...group } = groups[name] ?? {};
     groups[name] = { ...group, held: heldByWrite(link.state, name, code, context, now) };
   }
   return withState(open, { groups });

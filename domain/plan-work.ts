@@ -17,7 +17,7 @@ import type { Lens, Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { idOn, pick, UNKNOWN_TIME } from './link.ts';
 import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Link, Seen } from './link.ts';
-import { groupTime } from './time.ts';
+import { exactly, groupTime } from './time.ts';
 
 export type Work =
   | { readonly kind: 'none' }
@@ -80,7 +80,7 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
     const lens = context.mapping.byName.get(name)?.lens;
     if (!lens || !state.wanted || !isWritable(link, state, side)) continue;
     const before = pick(seen.values, lens.fields[side]);
-    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ?? state.wanted.isStep ? { keepsBase: true } : {}) };
+    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...aside(state) };
     assign(values, lens.fields[side], state.wanted.values, before);
   }
   const capabilities = context.capabilities[side];
@@ -96,6 +96,12 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
       reference, ...(isReferenceDue && reference === null ? { forgets: true } : {}),
     },
   };
+}
+
+/** What an operator takes back is the operator's edit, at the time of the order; a restore or a step is no agreement. */
+function aside({ restore, wanted }: GroupState): Partial<AttemptGroup> {
+  if (restore?.undo) return { undo: true, time: exactly(restore.undo.at, restore.undo.by) };
+  return restore ?? wanted?.isStep ? { keepsBase: true } : {};
 }
 
 /** Only the fields of the group that change: the write is the minimum. */

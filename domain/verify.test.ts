@@ -108,6 +108,10 @@ describe('examinePair', () => {
     const examine = (value: Value) => examinePair(linkOf({}, {}, { lead_source: value }), { bevatel: { values: {} }, external: { values: { lead_source: value } } }, context)[0]?.kind ?? 'equal';
     expect([examine('WhatsApp'), examine(null)]).toEqual(['equal', 'differing']);
   });
+  it('a field that its system does not show any more is missing in its schema', () => {
+    const [first] = examinePair(linkOf({}, { company_name: 'a' }, { company: 'a' }), { bevatel: { values: { company_name: 'a' } }, external: { values: {} } }, testContext());
+    expect(first).toMatchObject({ kind: 'held', group: 'company_name', reason: 'schema_missing:external' });
+  });
   it('a pair is as bad as its worst field', () => {
     const context = testContext({ fields: [{ bevatel: 'company_name', external: 'company' }, { bevatel: 'owner', external: 'owner' }] });
     const link = linkOf({ group: { skipped: 'direction' } }, { company_name: 'a', owner: 'a' }, { company: 'b', owner: 'b' });

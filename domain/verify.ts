@@ -132,7 +132,8 @@ function examineGroup(link: Link, rule: MappedLens, images: Readonly<Record<Side
   const group = link.state.groups[lens.name] ?? {};
   const values = { bevatel: pick(images.bevatel, lens.fields.bevatel), external: pick(images.external, lens.fields.external) };
   if (group.held) return finding('held', lens.name, group.held.type);
-  if (!values.bevatel || !values.external) return finding('differing', lens.name, 'unknown_value');
+  // All fields were asked for: one that is not answered is none of the system's any more.
+  if (!values.bevatel || !values.external) return finding('held', lens.name, `schema_missing:${values.bevatel ? 'external' : 'bevatel'}`);
   const pair = { bevatel: values.bevatel, external: values.external };
   if (says(lens, pair)) return saysAll(rule, pair) ? finding('equal', lens.name, 'agree') : finding('lossy', lens.name, 'complement');
   if (group.guarded ?? link.state.guarded) return finding('held', lens.name, 'approval');

@@ -5,15 +5,15 @@
  */
 import { z } from 'zod';
 import { zValue } from './contact.ts';
-import { CONFLICTS, VERDICTS } from './decision.ts';
+import { CAUSES, CONFLICTS, VERDICTS } from './decision.ts';
 import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
 import { zRunningVerification, zSweepStatus } from './verification-status.ts';
 
-const zSide = z.enum(SIDES);
-const zTime = z.int().nonnegative();
-const zCount = z.int().nonnegative();
-const zValues = z.array(zValue);
+export const zSide = z.enum(SIDES);
+export const zTime = z.int().nonnegative();
+export const zCount = z.int().nonnegative();
+export const zValues = z.array(zValue);
 
 /** `code` is one of schemas/errors.ts. */
 export const zApiError = z.object({
@@ -100,7 +100,22 @@ const zSideValues = z.object({
   /** When it was edited there: between these; both null is unknown. */
   editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable(),
 });
-const zPair = z.object({ bevatel: zValues, external: zValues });
+export const zPair = z.object({ bevatel: zValues, external: zValues });
+
+/** One link in the chain from an edit to the value that stands there now. */
+export const zChainStep = z.object({
+  /** Where it was decided: in a hub, a value may have come through another integration. */
+  integration: z.string(), linkId: z.string(),
+  /** `causeId` is the change, the attempt, or of an operator's word the entry in the audit. */
+  decision: z.object({ id: z.string(), at: zTime, cause: z.enum(CAUSES), causeId: z.string(), verdict: z.enum(VERDICTS), rule: z.string(), conflict: z.enum(CONFLICTS).nullable() }),
+  /** The edit that it took; null where it took none (an undo, a constant), or both sides had made it. */
+  edit: z.object({ side: zSide, values: zValues, editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable() }).nullable(),
+  /** What it gave up for it. */
+  overridden: z.object({ side: zSide, values: zValues, editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable() }).nullable(),
+  /** What it wanted written; `attempt` once that is known to have landed: `answered` by the system, or `proven` by what it showed. */
+  write: z.object({ side: zSide, values: zValues, landed: z.object({ attempt: z.string(), sentAt: zTime.nullable(), at: zTime, how: z.enum(['answered', 'proven']) }).nullable() }).nullable(),
+});
+export type ChainStep = z.infer<typeof zChainStep>;
 
 export const zFieldExplanation = z.object({
   group: z.string(),
@@ -115,6 +130,8 @@ export const zFieldExplanation = z.object({
   origin: z.object({ side: zSide.nullable(), verdict: z.enum(VERDICTS), rule: z.string(), decidedAt: zTime, editedAt: zTime.nullable(), actor: z.string().nullable() }).nullable(),
   /** Edits that were overridden by a named verdict, the newest first (I2). */
   overridden: z.array(z.object({ side: zSide, values: zValues, editedAt: zTime.nullable(), actor: z.string().nullable(), by: zValues, rule: z.string(), decidedAt: zTime })),
+  /** From the original edit to the present value, as far as decisions are kept; the oldest first. */
+  chain: z.array(zChainStep),
 });
 export const zExplanation = z.object({
   tenant: z.string(), integration: z.string(), linkId: z.string(),

@@ -4,7 +4,7 @@ import type { Side, Value } from './value.ts';
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
   'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
-  'restored', 'removed', 'unlinked',
+  'restored', 'removed', 'unlinked', 'undone',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -41,9 +41,26 @@ export interface GroupVerdict {
   readonly write?: readonly Value[];
   readonly bevatelAt?: number | null;
   readonly externalAt?: number | null;
+  /** When it was edited at the earliest, where only an interval up to `…At` is known; null is unbounded. Absent: at `…At` exactly, or unknown. */
+  readonly bevatelFrom?: number | null;
+  readonly externalFrom?: number | null;
   readonly bevatelActor?: string | null;
   readonly externalActor?: string | null;
+  /**
+   * Set where the verdict tells of a write of ours that has landed (domain/landing.ts): the attempt, and when it was sent.
+   * Its values are those that the write found, on the written side too; its base is the pair that it brought about, if any.
+   */
+  readonly attempt?: string;
+  readonly sentAt?: number;
 }
+
+/** A rule by its own name or by its family's, the part before a colon: `policy` is every policy. Null asks for any. */
+export function isOfRule(rule: string | null, wanted: string | null): boolean {
+  return wanted === null || rule === wanted || (rule?.startsWith(`${wanted}:`) ?? false);
+}
+
+/** What brings a decision about; `matching`: the group of records that share keys was looked at. */
+export const CAUSES = ['change', 'answer', 'operator', 'deadline', 'matching'] as const;
 
 export interface ContactDecision {
   readonly decisionId: string;
@@ -54,7 +71,7 @@ export interface ContactDecision {
   readonly externalId: string | null;
   /** What brought the decision about: a change's id, or an attempt's; the link's own where its group was matched. */
   readonly causeId: string;
-  readonly cause: 'change' | 'answer' | 'operator' | 'deadline' | 'matching';
+  readonly cause: (typeof CAUSES)[number];
   readonly side: Side | null;
   /** The verdict on the record as a whole; the groups' own stand in `groups`. */
   readonly verdict: Verdict;

@@ -49,6 +49,7 @@ export const ERRORS = {
   replica_identity_missing: { class: 'permanent', advice: 'Run ALTER TABLE … REPLICA IDENTITY FULL on the contacts table.' },
   not_found: { class: 'permanent', advice: 'Nothing has this id. List them first.' },
   state_moved: { class: 'permanent', advice: 'It changed since you looked. Look again and decide anew.' },
+  beyond_history: { class: 'permanent', advice: 'Decisions before the time that is named were deleted. Begin there; keep them longer by history.keepDays in the integration file.' },
   not_restorable: { class: 'permanent', advice: 'The contact is not deleted, or cannot be made again from here; the message says why of each of its links. `deleted show` tells more.' },
   unauthenticated: { class: 'permanent', advice: 'Send the key as `Authorization: Bearer …`.' },
   circuit_open: { class: 'retry', advice: 'The system failed repeatedly; calls pause and are tried again by themselves.' },

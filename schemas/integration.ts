@@ -29,6 +29,8 @@ export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
 export const DELETE_POLICIES = ['ignore', 'unlink', 'archive', 'delete'] as const;
 export const DELETE_CONFLICT_RULES = ['edit_wins', 'delete_wins', 'manual'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
+/** How long decisions are kept unless the file says otherwise (days). */
+export const HISTORY_DAYS = 90;
 
 const zDirection = z.enum(DIRECTIONS);
 
@@ -140,6 +142,8 @@ export const zIntegration = z.strictObject({
   dryRun: z.boolean().default(false),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
+  /** For how many whole days `explain`, `history`, `what-if` and `undo` know what was decided. */
+  history: z.strictObject({ keepDays: z.int().min(1).max(3_650).default(HISTORY_DAYS) }).prefault({}),
   /** Which records take part; all, where it is left out. */
   filter: z.strictObject({
     bevatel: zCondition.optional(),

@@ -1,5 +1,4 @@
 /** The commands as a user gives them: processes of their own against a real stack; what they print and how they end. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,12 +10,13 @@ import { zDeletedList, zErasure, zErasureList, zRestoreAnswer } from '../../sche
 import { zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zLint, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
 import { zCertificate, zCertificateList } from '../../schemas/verification.ts';
 import { recordSuccess } from '../../store/integrations.ts';
+import { runCli } from '../../tests/cli.ts';
+import type { Ended } from '../../tests/cli.ts';
 import { API_KEY, FIELDS, INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
 import type { Rig } from '../../tests/operate-rig.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 
 const stack = await isolatedStack('cli');
-const COMMAND = join(import.meta.dirname, '..', 'bevatel-sync.js');
 const NAME = `${TENANT}/${INTEGRATION}`;
 let rig: Rig;
 let folder = '';
@@ -29,20 +29,8 @@ afterAll(async () => {
   await rig.close();
 });
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Nothing of this process's environment but what finds the programs. */
 function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const all = { PATH: process.env['PATH'] ?? '', BEVATEL_SYNC_URL: rig.url, BEVATEL_SYNC_KEY: API_KEY, ...env };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [COMMAND, ...args], { env: all }, (error, out, err) => {
-      resolve({ code: error ? Number(error.code) : 0, out, err });
-    });
-  });
+  return runCli(args, { BEVATEL_SYNC_URL: rig.url, BEVATEL_SYNC_KEY: API_KEY, ...env });
 }
 
 async function file(name: string, content: unknown): Promise<string> {

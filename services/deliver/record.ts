@@ -1,5 +1,6 @@
 /** Records what came of a cycle: every outcome as the fact that it is, fenced by the attempt's id (design §6). */
 import { decideLink } from '../../domain/decide-link.ts';
+import { isLanding, landingsOf } from '../../domain/landing.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
 import type { OutcomeFacts } from '../../domain/outcome.ts';
@@ -72,7 +73,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
   const settled = await settleIdentities(transaction, known, writes, now);
   const decided = settled.writes.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
-    return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter(({ group, verdict }) => verdict === 'conflict_resolved' || !groups.some((one) => one.group === group)), ...groups] };
+    return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter((told) => staysSaid(told) || !groups.some((one) => one.group === told.group)), ...groups] };
   });
   deleteLinks(transaction, settled.ended, now);
   saveLinks(transaction, [], [
@@ -124,6 +125,11 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
   return createFound(link, side, attemptId, found, known.context, facts.now);
 }
 
+/** A fact of its own, whatever is decided of the group after it. */
+function staysSaid(told: GroupVerdict): boolean {
+  return isLanding(told) || told.verdict === 'conflict_resolved';
+}
+
 const DONE: ReadonlySet<WriteOutcome['kind']> = new Set(['applied', 'removed', 'merged']);
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {
@@ -148,10 +154,17 @@ export function decisionOnRead(link: Link, side: Side, groups: readonly GroupVer
   return [{ source: null, decision }];
 }
 
+/** The write that this result shows to have landed: answered, or found by its reference after a create's lost answer. */
+function landedAttempt(before: Link, result: Result): Attempt | null {
+  if (result.kind !== 'lookup') return appliedAttempt(before, result);
+  const isFound = result.found !== null && !isSyncError(result.found);
+  return isFound ? before.state.attempts.find((attempt) => attempt.id === result.attemptId) ?? null : null;
+}
+
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
-  const attempt = appliedAttempt(before, result);
+  const attempt = landedAttempt(before, result);
   const removed: GroupVerdict[] = attempt?.kind === 'remove' ? [{ group: WHOLE_RECORD, verdict: 'removed', rule: 'written', writeTo: result.side }] : [];
-  const written: GroupVerdict[] = Object.entries(attempt?.groups ?? {}).map(([group, one]) => ({ group, verdict: 'converged', rule: 'written', writeTo: result.side, write: one.sent }));
+  const written = attempt ? landingsOf(attempt, after.state, result.kind === 'written' ? 'written' : 'proven') : [];
   const all = [...removed, ...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
   if (all.length === 0 && !attempt) return [];
   return [{

@@ -47,7 +47,7 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
     key: config.apiKey,
     http: { logger, metrics: deps.metrics, checks: { database: () => pool.query('select 1'), kafka: () => deps.kafka.check(), registry: () => deps.codec.check() } },
     deps: {
-      pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool),
+      pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool), signal: stopping.signal,
       personHashes: parsePersonHashes(deps.env), encodeHint: deps.codec.hints.encode, topicPrefix: config.topicPrefix,
       decodeLetter: createLetterDecoder(deps.codec, config.topicPrefix),
     },

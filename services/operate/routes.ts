@@ -13,6 +13,7 @@ import { changeSetDetail, changeSetList, decideChangeSet } from './change-sets.t
 import { listClusters } from './clusters.ts';
 import { listConflicts } from './list-conflicts.ts';
 import { explainContact } from './explain-contact.ts';
+import { registerHistory } from './history-routes.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
 import { letterPage, wholeLetter } from './dead-letter-view.ts';
 import type { LetterDecoder } from './dead-letter-view.ts';
@@ -25,11 +26,12 @@ import type { ResolveDeps } from './resolve-conflict.ts';
 import { settleAlike } from './settle.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
+import type { UndoDeps } from './undo.ts';
 import { actorOf, existing, refusals } from './requests.ts';
 import { registerVerifications } from './verification-routes.ts';
 import type { VerificationRouteDeps } from './verification-routes.ts';
 
-export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, DeleteRouteDeps, VerificationRouteDeps {
+export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, DeleteRouteDeps, VerificationRouteDeps, UndoDeps {
   readonly pool: Pool;
   readonly decodeLetter: LetterDecoder;
 }
@@ -41,6 +43,7 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   registerDeleteRoutes(server, deps);
   registerVerifications(server, deps);
   registerChangeSets(server, deps);
+  registerHistory(server, deps);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },

@@ -89,7 +89,7 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
       decided.forEach((one, index) => {
         if (spoke.context.requiredMissing === 'halt' && one.link.state.hold?.kind === 'required_missing') halting.push(one.link);
-        const decisionId = [input.source, offset, integrationId, ...(index === 0 ? [] : [one.link.linkId])].join(':');
+        const decisionId = [decisionIdOf(input.source, offset, integrationId), ...(index === 0 ? [] : [one.link.linkId])].join(':');
         decisions.push({ source: { source: input.source, offset }, decision: decisionOf(one, change, decisionId, input.now) });
       });
     }
@@ -283,6 +283,11 @@ function ownTimesOf(workspace: Workspace, link: Link, { mapping }: LinkContext):
     }
     return null;
   };
+}
+
+/** From where the change stood, so that a batch done again gives the same (I7); of one link, in the order of their offsets. */
+function decisionIdOf(source: string, offset: number, integrationId: string): string {
+  return `${source}:${String(offset).padStart(12, '0')}:${integrationId}`;
 }
 
 function decisionOf(decided: Decided, change: ContactChange, decisionId: string, now: number): DecisionWrite['decision'] {

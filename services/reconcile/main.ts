@@ -12,6 +12,7 @@ import { createLocks } from '../../store/locks.ts';
 import { analyzeYoungTables } from '../../store/young-tables.ts';
 import { runClearing } from './clear-traces.ts';
 import { keepDecided } from './decide-anew.ts';
+import { keepHistory, prepareHistory } from './keep-history.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { keepMatched } from './match-round.ts';
 import { reconcileMetrics } from './metrics.ts';
@@ -29,13 +30,22 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   await book.refresh();
   const personHashes = parsePersonHashes(deps.env);
   await checkHashKeys(deps.pool, personHashes?.keyIds ?? []);
+  const locks = createLocks(deps.pool);
+  await prepareHistory({ ...deps, locks });
   const publisher = deps.kafka.publisher({ lingerMs: DECISIONS_LINGER_MS });
   const metrics = reconcileMetrics(deps.metrics);
   const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book, personHashes };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
-  const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
-  const locks = createLocks(deps.pool);
+  const starting = await Promise.allSettled(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
+  const lanes = starting.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = starting.find((one) => one.status === 'rejected');
+  if (failed) {
+    await Promise.all(lanes.map((lane) => lane.stop()));
+    await locks.close();
+    await publisher.close();
+    throw failed.reason;
+  }
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     runClearing({ pool: deps.pool, kafka: deps.kafka, publisher, topicPrefix: deps.config.topicPrefix, clock: deps.clock, logger: deps.logger }, stopping.signal),
@@ -43,6 +53,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
     keepDecided({ ...deps, book, locks }, stopping.signal),
     keepMatched({ ...deps, book, locks }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),
+    keepHistory({ ...deps, locks }, stopping.signal),
   ];
   let stopped: Promise<void> | undefined;
   return {
