@@ -14,7 +14,7 @@ import type { Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { eraseForSystem } from './erase.ts';
 import type { SideImage } from './fold.ts';
-import { withId } from './link.ts';
+import { PARTED, withId } from './link.ts';
 import type { Attempt, Gone, Link, LinkState } from './link.ts';
 import { compareRevisions } from './revision.ts';
 
@@ -143,8 +143,9 @@ export function afterMerge(state: LinkState, side: Side): LinkState {
   return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
 }
 
-/** When a record of the link was found gone or was parted from it, the latest; null when all are there, or nothing may be shown of them any more. */
+/** When a record of the link was found gone, or its deletion parted the pair, the latest; null when all are there, or nothing may be shown of them any more. */
 export function goneAt({ state, erased }: Link): number | null {
-  if (erased || (!state.gone && !state.alone)) return null;
-  return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, state.alone?.since ?? 0);
+  const unlinked = state.alone?.reason === PARTED ? undefined : state.alone;
+  if (erased || (!state.gone && !unlinked)) return null;
+  return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, unlinked?.since ?? 0);
 }

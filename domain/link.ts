@@ -87,6 +87,9 @@ export const UNDONE = 'undone';
 export const CHANGE_SET_REJECTED = 'change_set_rejected';
 export const GIVEN_UP = 'unavailable';
 
+/** Why a record stands alone that an operator parted from its partner. */
+export const PARTED = 'parted';
+
 export interface GroupState {
   readonly base?: Base;
   readonly wanted?: Wanted;
