@@ -14,6 +14,7 @@ import { translate } from './lens.ts';
 import type { Values } from './lens.ts';
 import { idOn, withId } from './link.ts';
 import type { GroupState, Held, Link, LinkState, Restore } from './link.ts';
+import { isMatchHold } from './match-hold.ts';
 import { choose } from './policy.ts';
 import type { ConflictRule } from './policy.ts';
 
@@ -112,10 +113,12 @@ export function winnerUnder(policy: (typeof WINNING_POLICIES)[number], rule: Map
   return choice.kind === 'winner' ? choice.winner : null;
 }
 
-/** Drops a hold on the whole link, so that it is decided, or its creation tried, anew. */
+/** Drops a hold on the whole link, so that it is decided, or its creation tried, anew; one that its keys hold is matched anew first. */
 export function releaseHold(link: Link): Resolved {
   const { hold, ...state } = link.state;
-  return hold ? { kind: 'resolved', link: { ...link, state } } : { kind: 'not_held' };
+  if (!hold) return { kind: 'not_held' };
+  const isAlone = link.bevatelId === null || link.externalId === null;
+  return { kind: 'resolved', link: { ...link, state: { ...state, ...(isAlone && isMatchHold(hold) ? { unmatched: true as const } : {}) } } };
 }
 
 /**

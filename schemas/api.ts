@@ -164,20 +164,27 @@ export const zConflict = z.object({
   detail: z.string().nullable(),
   /** `oscillation`: the side that should own the field (`direction: to_<the other>`), because something there keeps setting it. */
   owner: zSide.nullable(),
-  /** `multi_match`, `possible_duplicate`: the other links. */
+  /** The other links that it may be one with, the likeliest first. */
   candidates: z.array(z.string()),
+  /** Beside each, how like the names are, from 0 to 1; null where one is not known. */
+  scores: z.array(z.number().nullable()),
 });
 export type Conflict = z.infer<typeof zConflict>;
 export const zConflictQuery = zFilter.extend({ limit: z.coerce.number().int().min(1).max(1_000).default(100), after: z.string().optional() });
 export const zConflictList = z.object({ conflicts: z.array(zConflict), next: z.string().nullable() });
 
-/** Exactly one of `winner` (a held group), `retry` (a hold on the link, dropped) and `linkWith` (two links are one person). */
+/**
+ * Exactly one of `winner` (a held group); and for a hold on the link `retry` (it is dropped), `linkWith` (two links are one
+ * person), `apart` (none of the candidates is this person) and `merge` (the partners are one person, as their records are).
+ */
 export const zResolveBody = z.strictObject({
   id: z.string().min(1),
   winner: zSide.optional(),
   retry: z.literal(true).optional(),
   linkWith: z.string().optional(),
-}).refine((body) => [body.winner, body.retry, body.linkWith].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, retry and linkWith');
+  apart: z.literal(true).optional(),
+  merge: z.literal(true).optional(),
+}).refine((body) => [body.winner, body.retry, body.linkWith, body.apart, body.merge].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, retry, linkWith, apart and merge');
 export type ResolveBody = z.infer<typeof zResolveBody>;
 export const zResolveAnswer = z.object({
   resolved: z.literal(true), linkId: z.string(), group: z.string().nullable(),
