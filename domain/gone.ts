@@ -101,11 +101,18 @@ export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 
  * revision of its own deletion and that never settled, it may have been none: that it is there counts like an edit.
  */
 export function broughtBack(state: LinkState, side: Side): LinkState {
-  const { gone: before, ...rest } = state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state;
+  const { gone: before, ...rest } = withoutMerge(state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state, side);
   const partner = before?.[otherSide(side)];
   if (!partner) return rest;
   const isRestored = before?.[side]?.settledAt !== undefined || before?.[side]?.revision !== undefined;
   return { ...rest, gone: { [otherSide(side)]: { ...partner, ...(isRestored ? { revive: true } : { contested: true }) } } };
+}
+
+/** It did not go into another record, or came out of it again. */
+function withoutMerge(state: LinkState, side: Side): LinkState {
+  if (state.absorbed?.side !== side) return state;
+  const { absorbed: _absorbed, merge: _merge, ...rest } = state;
+  return rest;
 }
 
 /** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */

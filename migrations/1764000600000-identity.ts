@@ -25,6 +25,8 @@ create table redirects (
   new_id         text not null,
   -- our clock when it was learnt: a read that began later and finds the old id again is newer
   learnt_at      bigint not null,
+  -- the revision that the merge made of the old record, where the system told: a later one shows it there again
+  revision       text,
   primary key (tenant_id, integration_id, side, old_id)
 );
 create index redirects_new_id on redirects (tenant_id, integration_id, side, new_id);

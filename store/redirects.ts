@@ -15,9 +15,11 @@ export interface OldId extends IntegrationKey {
 /** A record went on into another one. */
 export interface MergeNews extends OldId {
   readonly into: string;
+  /** The one that the merge made of the old record, where it is told. */
+  readonly revision?: string | null;
 }
 
-interface Row { tenant_id: string; integration_id: string; side: Side; old_id: string; new_id: string; learnt_at: string }
+interface Row { tenant_id: string; integration_id: string; side: Side; old_id: string; new_id: string; learnt_at: string; revision: string | null }
 
 const NONE: Redirects = new Map();
 
@@ -25,6 +27,7 @@ const NONE: Redirects = new Map();
 export class KnownRedirects {
   readonly #known = new Map<string, Redirects>();
   readonly #learntAt = new Map<string, number>();
+  readonly #revisions = new Map<string, string>();
   readonly #changes = new Map<string, { readonly scope: readonly string[]; readonly set: Map<string, string>; readonly removed: Set<string> }>();
 
   /** Reads all redirects from or to these ids; what was learnt before stays. */
@@ -47,6 +50,7 @@ export class KnownRedirects {
       if (this.#known.get(scope)?.has(row.old_id)) continue;
       this.#known.set(scope, new Map([...(this.#known.get(scope) ?? []), [row.old_id, row.new_id]]));
       this.#learntAt.set(`${scope}|${row.old_id}`, Number(row.learnt_at));
+      if (row.revision !== null) this.#revisions.set(`${scope}|${row.old_id}`, row.revision);
     }
   }
 
@@ -64,9 +68,15 @@ export class KnownRedirects {
     return this.of(old).has(old.id) ? this.#learntAt.get(`${scopeOf(old).join('|')}|${old.id}`) ?? Infinity : null;
   }
 
+  /** The revision that the merge made of the old record; null where nobody told. */
+  revisionOf(old: OldId): string | null {
+    return this.#revisions.get(`${scopeOf(old).join('|')}|${old.id}`) ?? null;
+  }
+
   learn(news: MergeNews): void {
     const scope = scopeOf(news);
     const name = scope.join('|');
+    if (news.revision != null) this.#revisions.set(`${name}|${news.id}`, news.revision);
     const known = this.of(news);
     const change = redirected(known, news.id, news.into);
     this.#note(scope, change.set, change.removed);
@@ -96,7 +106,7 @@ export class KnownRedirects {
   save(transaction: Transaction, now: number): void {
     const all = [...this.#changes.values()];
     const removed = all.flatMap(({ scope, removed: ids }) => [...ids].map((id) => [...scope, id]));
-    const set = all.flatMap(({ scope, set: pairs }) => [...pairs].map(([from, to]) => [...scope, from, to]));
+    const set = all.flatMap(({ scope, set: pairs }) => [...pairs].map(([from, to]) => [...scope, from, to, this.#revisions.get([...scope, from].join('|')) ?? null]));
     if (removed.length > 0) {
       transaction.send({
         text: `delete from redirects r using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as n(tenant_id, integration_id, side, old_id)
@@ -106,10 +116,11 @@ export class KnownRedirects {
     }
     if (set.length > 0) {
       transaction.send({
-        text: `insert into redirects (tenant_id, integration_id, side, old_id, new_id, learnt_at)
-               select n.*, $6 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as n
-               on conflict (tenant_id, integration_id, side, old_id) do update set new_id = excluded.new_id, learnt_at = excluded.learnt_at`,
-        values: [...[0, 1, 2, 3, 4].map((column) => set.map((row) => row[column])), now],
+        text: `insert into redirects (tenant_id, integration_id, side, old_id, new_id, revision, learnt_at)
+               select n.*, $7 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n
+               on conflict (tenant_id, integration_id, side, old_id) do update
+                 set new_id = excluded.new_id, learnt_at = excluded.learnt_at, revision = coalesce(excluded.revision, redirects.revision)`,
+        values: [...[0, 1, 2, 3, 4, 5].map((column) => set.map((row) => row[column])), now],
       });
     }
   }
@@ -120,7 +131,7 @@ function scopeOf({ tenantId, integrationId, side }: Omit<OldId, 'id'>): readonly
 }
 
 const SELECT = `
-  select r.tenant_id, r.integration_id, r.side, r.old_id, r.new_id, r.learnt_at
+  select r.tenant_id, r.integration_id, r.side, r.old_id, r.new_id, r.learnt_at, r.revision
   from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as n(tenant_id, integration_id, side, id)
   join redirects r on r.tenant_id = n.tenant_id and r.integration_id = n.integration_id and r.side = n.side and (r.old_id = n.id or r.new_id = n.id)`;
 

@@ -241,6 +241,15 @@ describe('merges (I9)', () => {
     expect((await deps.pool.query('select from redirects')).rowCount).toBe(0);
   });
 
+  it('a contact that was merged away and shows a later revision is there again; an earlier one is late', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('bevatel', 'b2', { ...OTHER, phone_number: null }));
+    await process(gone('b2', 'b1'));
+    await process(change('bevatel', 'b2', OTHER, { revision: '8', readById: false }));
+    expect(await pairs()).toEqual([['b1', 'x1']]);
+    await process(change('bevatel', 'b2', OTHER, { revision: '10', readById: false }));
+    expect(await pairs()).toEqual([['b1', 'x1'], ['b2', null]]);
+  });
+
   it('a survivor whose merge nobody told of is recognised by the ids that it absorbed', async () => {
     await twoPairs();
     await process(change('external', 'x1', SARA_THERE, { revision: '1700000000000', mergedIds: ['x2'] }));

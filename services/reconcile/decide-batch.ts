@@ -8,6 +8,7 @@ import type { Link } from '../../domain/link.ts';
 import { sideImage } from '../../domain/fold.ts';
 import { keysOn, personKeys } from '../../domain/match.ts';
 import { isMatchedAnew } from '../../domain/match-hold.ts';
+import { compareRevisions } from '../../domain/revision.ts';
 import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { WHOLE_RECORD } from '../../schemas/decision.ts';
@@ -137,9 +138,9 @@ function matchedAfter(workspace: Workspace, spoke: Spoke, found: Found & { reado
 
 /** The record went on into another one: so do its id and its link. */
 function decideMerge(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, known: Entry | undefined, into: string, { lane, now, redirects }: BatchInput): readonly Decided[] {
-  const { tenantId, side, recordId } = change;
+  const { tenantId, side, recordId, revision } = change;
   const key = { tenantId, integrationId: integration.integration, side };
-  redirects.learn({ ...key, id: recordId, into });
+  redirects.learn({ ...key, id: recordId, into, revision });
   return known ? [mergeEntry(workspace, known, { context, redirects, side, into: redirects.resolve({ ...key, id: recordId }), lane, now })] : [];
 }
 
@@ -150,12 +151,15 @@ function takenOver(workspace: Workspace, { integration }: Spoke, change: Contact
   return entry;
 }
 
-/** What is told late of a record that went on into another one, unless it was read after that and is there again. */
-function lateImage(workspace: Workspace, { integration }: Spoke, change: ContactChange, { redirects }: BatchInput): readonly Decided[] | null {
+/** What is told late of a record that went on into another one, unless it is there again: it was read after that, or shows a later revision. */
+function lateImage(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, { redirects }: BatchInput): readonly Decided[] | null {
   const old = { tenantId: change.tenantId, integrationId: integration.integration, side: change.side, id: change.recordId };
   const learntAt = redirects.learntAt(old);
   if (learntAt === null) return null;
-  if (change.readById && change.observedFrom > learntAt) {
+  const { revisions } = context.capabilities[change.side];
+  const mergedAt = revisions === 'strict' ? redirects.revisionOf(old) : null;
+  const isBack = mergedAt === null ? change.readById && change.observedFrom > learntAt : compareRevisions(revisions, mergedAt, change.revision) === 'newer';
+  if (isBack) {
     redirects.forget(old);
     return null;
   }

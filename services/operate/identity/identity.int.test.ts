@@ -102,7 +102,7 @@ describe('words on links', () => {
 
   it('an id of before a merge names the survivor', async () => {
     await store(bevatel('b1', 'Ali'), external('x9', 'Ali'));
-    await rig.deps.pool.query("insert into redirects values ($1, $2, 'external', 'x1', 'x9', 1)", [TENANT, INTEGRATION]);
+    await rig.deps.pool.query("insert into redirects (tenant_id, integration_id, side, old_id, new_id, learnt_at) values ($1, $2, 'external', 'x1', 'x9', 1)", [TENANT, INTEGRATION]);
     await order('link', { a: 'b1', b: 'external:x1', dryRun: false });
     expect(await pairs()).toEqual([['b1', 'x9']]);
     const shown = zLinkShow.parse((await rig.get('/v1/links/show?name=x1')).body);
