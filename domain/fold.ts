@@ -56,8 +56,13 @@ function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): F
   const order = compareRevisions(capabilities.revisions, seen.revision, next.revision);
   if (order === 'newer') return 'folded';
   if (order === 'older' && capabilities.revisions === 'strict') return 'stale';
-  if (sameImage(seen, next)) return order === 'equal' && addsFields(seen, next) ? 'folded' : 'duplicate';
+  if (sameImage(seen, next)) return (order === 'equal' && addsFields(seen, next)) || tellsRevision(seen, next) ? 'folded' : 'duplicate';
   return next.readById && next.observedFrom > seen.recordedAt + capabilities.stalenessWindowMs ? 'folded' : 'read_again';
+}
+
+/** After a merge the survivor's revision is not known until it is read, also when it shows nothing else that is new. */
+function tellsRevision(seen: Seen, next: SideImage): boolean {
+  return seen.revision === null && next.revision !== null && next.readById && next.observedFrom > seen.recordedAt;
 }
 
 function sameImage(seen: Seen, next: SideImage): boolean {

@@ -249,8 +249,9 @@ function rejected(link: Link, side: Side, attempt: Attempt | undefined, { error:
   if (attempt.kind === 'merge') return withState(open, { hold: { kind: 'rejected', since: now, detail: code } });
   const names = Object.keys(attempt.groups);
   const concerned = names.filter((name) => context.mapping.byName.get(name)?.lens.fields[side].some((field) => fields.includes(field)));
-  // The partner's id is carried still by a record from which the pair was parted.
-  if (concerned.length === 0 && code === 'unique_taken' && attempt.reference !== null && link.state.apart) return failed(link, attempt, PARTED_MS, facts);
+  const isOfReference = names.length === 0 || (concerned.length === 0 && code === 'unique_taken' && attempt.reference !== null);
+  // The partner's id is carried by another record still, as by one from which the pair was parted: no value is at fault.
+  if (isOfReference) return failed(link, attempt, PARTED_MS, facts);
   const groups: Record<string, GroupState> = { ...link.state.groups };
   for (const name of concerned.length > 0 ? concerned : names) {
     const { wanted: _wanted, restore: _restore, ...group } = groups[name] ?? {};

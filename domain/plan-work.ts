@@ -86,6 +86,8 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
   const capabilities = context.capabilities[side];
   const isReferenceDue = link.state.referenceDue?.includes(side) === true;
   const reference = isReferenceDue ? idOn(link, otherSide(side)) : null;
+  // Its revision is not known any more, which the write is to be conditional on.
+  if (capabilities.conditionalWrites && seen.revision === null) return { kind: 'read', side, id };
   // What is wanted of a field that the mapping no longer has goes nowhere (domain/decide-anew.ts takes it away).
   if (Object.keys(groups).length === 0 && !isReferenceDue) return { kind: 'none' };
   return {

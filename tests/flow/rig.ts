@@ -292,6 +292,12 @@ export class Flow {
     if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
   }
 
+  /** As an agent merges two contacts in Bevatel. */
+  async mergeContacts(id: string, into: string): Promise<void> {
+    const answer = await this.#call('POST', `/v1/contacts/${id}/merge`, { into });
+    if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
+  }
+
   /** As somebody with access to Bevatel's tables would: its API has no way back. */
   async undeleteContact(id: string): Promise<void> {
     await this.bevatel.control.sql('update contacts set deleted_at = null where tenant_id = $1 and id = $2', [TENANT, id]);
