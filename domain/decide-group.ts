@@ -19,9 +19,12 @@ import type { Side } from '../schemas/value.ts';
 import { agree, identical, isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { MappedLens } from './lenses/mapping.ts';
+import { isInterval } from './landing.ts';
+import { isMoreThanSeen } from './lenses/round-trip.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
-import type { Base, EditTime, GroupState, Held, Wanted } from './link.ts';
+import { CHANGE_SET_REJECTED, GIVEN_UP, UNDONE } from './link.ts';
+import type { Base, EditTime, GroupState, Held, Restore, Wanted } from './link.ts';
 import { afterPropagation, fighters } from './oscillation.ts';
 import { choose, isSilenced } from './policy.ts';
 import { sameTime } from './time.ts';
@@ -46,7 +49,9 @@ export interface GroupDecision {
  * Facts about a write, not about the pair: they hold until either side's value moves or an operator speaks. What was
  * overwritten in flight stands on neither side any more, so it waits for the operator whatever moves (I2).
  */
-const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'schema_missing', 'unique_violation', 'unknown_outcome']);
+export const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'schema_missing', 'unique_violation', 'unknown_outcome']);
+
+const AGREED_TO_DIFFER: ReadonlySet<string> = new Set([UNDONE, CHANGE_SET_REJECTED, GIVEN_UP]);
 
 /** The two sides' values and times, all known. */
 interface Pair {
@@ -82,15 +87,21 @@ function isSettled(state: GroupState, bevatel: Values, external: Values): boolea
 function decidePair(pair: Pair): GroupDecision {
   const { state, lens } = pair;
   const { restore } = state;
-  if (restore && identical(restore.over.bevatel, pair.values.bevatel) && identical(restore.over.external, pair.values.external)) {
-    const wanted: Wanted = { side: restore.side, values: restore.values };
-    return { state: { ...cleared(state), restore, wanted }, verdict: verdictOf(pair, 'propagate', 'restore', { write: wanted }) };
-  }
+  if (restore && identical(restore.over.bevatel, pair.values.bevatel) && identical(restore.over.external, pair.values.external)) return decideRestore(pair, restore);
   const sticky = state.held && STICKY.has(state.held.type) ? stillHeld(pair, state.held) : null;
   if (sticky) return sticky;
+  if (pair.rule.isClosed) return skipped(pair, pair.rule.narrowedBy ?? 'direction');
   const constantSide = oneSided(lens);
   if (constantSide) return decideConstant(pair, constantSide);
   return decideValues(pair);
+}
+
+/** The operator's word goes before every rule, and is told once. */
+function decideRestore(pair: Pair, restore: Restore): GroupDecision {
+  const wanted: Wanted = { side: restore.side, values: restore.values };
+  const { wanted: before } = pair.state;
+  if (before?.side === wanted.side && identical(before.values, wanted.values)) return quiet(pair.state, pair.lens.name, 'unchanged', 'still_wanted');
+  return { state: { ...cleared(pair.state), restore, wanted }, verdict: verdictOf(pair, restore.undo ? 'undone' : 'propagate', restore.undo ? 'undo' : 'restore', { write: wanted }) };
 }
 
 function oneSided(lens: Lens): Side | null {
@@ -148,14 +159,20 @@ function isChanged(pair: Pair, base: Base, side: Side): boolean {
 function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   const bevatelChanged = isChanged(pair, base, 'bevatel');
   const externalChanged = isChanged(pair, base, 'external');
-  if (!bevatelChanged && !externalChanged) return quiet(cleared(pair.state), pair.lens.name, 'unchanged', 'equal_base');
+  if (!bevatelChanged && !externalChanged) return quiet({ ...cleared(pair.state), ...differingOf(pair) }, pair.lens.name, 'unchanged', 'equal_base');
   if (bevatelChanged !== externalChanged) {
     const changed: Side = bevatelChanged ? 'bevatel' : 'external';
     if (isSilenced({ ...pair, rule: pair.rule.conflicts }, changed)) return conflict(pair, 'update_update_same_field');
-    return propagate(pair, changed, 'one_side_changed', 'propagate');
+    return propagate(pair, changed, 'one_side_changed', 'propagate', isMoreThanSeen(pair.lens, otherSide(changed), pair.values[otherSide(changed)]) ? 'lossy_overwrite' : undefined);
   }
   if (agree(pair.lens, pair.values.bevatel, pair.values.external)) return agreed(pair, 'converged', 'same_edit');
   return conflict(pair, 'update_update_same_field');
+}
+
+/** While both sides stand at an agreement to differ, it explains the difference. */
+function differingOf({ state, lens, values }: Pair): Pick<GroupState, 'skipped'> {
+  const { skipped: reason } = state;
+  return reason !== undefined && AGREED_TO_DIFFER.has(reason) && !agree(lens, values.bevatel, values.external) ? { skipped: reason } : {};
 }
 
 /**
@@ -166,7 +183,7 @@ function conflict(pair: Pair, kind: ConflictType): GroupDecision {
   const { rule, values } = pair;
   const isConsent = rule.conflicts.policy === 'most_restrictive';
   const type = isConsent ? 'consent_disagree' : kind;
-  if (rule.direction !== 'both' && !isConsent) return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', 'direction', 'conflict_resolved', type);
+  if (rule.direction !== 'both' && !isConsent) return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', rule.narrowedBy ?? 'direction', 'conflict_resolved', type);
   const { resolution } = pair.state;
   if (resolution && identical(resolution.bevatel, values.bevatel) && identical(resolution.external, values.external)) {
     return propagate(pair, resolution.winner, 'operator', 'conflict_resolved', type);
@@ -197,7 +214,7 @@ function merge(pair: Pair, bevatel: Values, rule: string, type: ConflictType): G
 function propagate(pair: Pair, from: Side, rule: string, verdict: Verdict, type?: ConflictType): GroupDecision {
   const target = otherSide(from);
   const { lens, values } = pair;
-  if (pair.rule.direction !== 'both' && pair.rule.direction !== (target === 'external' ? 'to_external' : 'to_bevatel')) return skipped(pair, 'direction');
+  if (pair.rule.direction !== 'both' && pair.rule.direction !== (target === 'external' ? 'to_external' : 'to_bevatel')) return skipped(pair, pair.rule.narrowedBy ?? 'direction');
   const translated = translate(lens, from, values[from], values[target]);
   if (!translated.ok) return skipped(pair, `untranslatable:${translated.reason}`);
   if (sameOn(lens, target, translated.values, values[target])) return agreed(pair, 'converged', rule);
@@ -284,6 +301,7 @@ function verdictOf(pair: Pair, verdict: Verdict, rule: string, more: { write?: W
     ...(more.type ? { conflict: more.type } : {}),
     ...(more.write ? { writeTo: more.write.side, write: more.write.values } : {}),
     bevatelAt: pair.times.bevatel.to, externalAt: pair.times.external.to,
+    ...(isInterval(pair.times.bevatel) ? { bevatelFrom: pair.times.bevatel.from } : {}), ...(isInterval(pair.times.external) ? { externalFrom: pair.times.external.from } : {}),
     bevatelActor: pair.times.bevatel.actor, externalActor: pair.times.external.actor,
   };
 }

@@ -12,18 +12,21 @@
  *   neither the value before nor the one sent, and nothing tells whose it is, the group is held as `unknown_outcome`.
  */
 import type { HistoryEntry } from '../schemas/change.ts';
+import type { GroupVerdict } from '../schemas/decision.ts';
 import { sameValue } from '../schemas/value.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import { agree, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import { LATE_WRITE_MS, SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import type { SideImage } from './fold.ts';
+import { landingOf } from './landing.ts';
 import type { Lens, Values } from './lens.ts';
 import { pick } from './link.ts';
 import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Held, LinkState, Seen } from './link.ts';
 import { compareRevisions, isNextRevision } from './revision.ts';
 import { UNKNOWN_TIME } from './link.ts';
 import { exactly, groupTime } from './time.ts';
+import { takenBack } from './undo.ts';
 
 /** Base as a pair in Bevatel-first order. */
 export function basePair(target: Side, source: Values, stored: Values): Base {
@@ -32,7 +35,8 @@ export function basePair(target: Side, source: Values, stored: Values): Base {
 
 /** What is remembered of a group after a write of ours is known to have landed. */
 export function landed(group: GroupState, target: Side, written: AttemptGroup, stored: Values): GroupState {
-  const { restore: _restore, resolution: _resolution, ...rest } = group;
+  const { restore, resolution: _resolution, ...rest } = group;
+  if (written.undo) return takenBack({ ...rest, base: basePair(target, written.source, stored) }, restore, target, written.sent);
   return written.keepsBase ? rest : { ...rest, base: basePair(target, written.source, stored) };
 }
 
@@ -60,14 +64,23 @@ export function editedSince(seen: Seen, lens: Lens, side: Side, sentAt: number):
   return { ...seen, times };
 }
 
+export interface Proof {
+  readonly state: LinkState;
+  /** The writes that were proven, group by group (domain/landing.ts). */
+  readonly landings: readonly GroupVerdict[];
+}
+
+const NOTHING_LANDED: readonly GroupVerdict[] = [];
+
 /**
  * Proves and closes the attempts on the image's side. Call it with the state in which `seen` was folded already;
  * an image that was not folded (stale) proves too, but touches no times.
  */
-export function proveAttempts(state: LinkState, image: SideImage, folded: boolean, context: LinkContext, now: number): LinkState {
-  if (state.attempts.length === 0 || (!folded && isUnordered(state.seen[image.side], image, context))) return state;
+export function proveAttempts(state: LinkState, image: SideImage, folded: boolean, context: LinkContext, now: number): Proof {
+  if (state.attempts.length === 0 || (!folded && isUnordered(state.seen[image.side], image, context))) return { state, landings: NOTHING_LANDED };
   let next = state;
   const attempts: Attempt[] = [];
+  const landings: GroupVerdict[] = [];
   for (const attempt of state.attempts) {
     if (attempt.side !== image.side || attempt.kind === 'create') {
       attempts.push(attempt);
@@ -76,9 +89,10 @@ export function proveAttempts(state: LinkState, image: SideImage, folded: boolea
     const result = proveAttempt(next, attempt, image, folded, context, now);
     next = result.state;
     if (result.attempt) attempts.push(result.attempt);
+    landings.push(...(result.landings ?? NOTHING_LANDED));
   }
   const isSame = attempts.length === state.attempts.length && attempts.every((attempt, index) => attempt === state.attempts[index]);
-  return isSame && next === state ? state : { ...next, attempts };
+  return { state: isSame && next === state ? state : { ...next, attempts }, landings };
 }
 
 /** An image that was not folded because its order is unknown: what it shows may be older than what is seen (trace 7). */
@@ -92,21 +106,23 @@ function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkCont
  * A write is atomic: evidence for one of its groups proves all. A group that shows something else by now was edited on
  * top of our write, so its base is what was sent.
  */
-function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
+function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null; landings?: readonly GroupVerdict[] } {
   const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
   const isProven = mayShow(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
   if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
+  const landings: GroupVerdict[] = [];
   let seen = state.seen[image.side];
   for (const { name, lens, written, shown, foreign, isSuperseded } of evidence) {
     if (!lens) continue;
     const group = isSuperseded ? (groups[name] ?? {}) : landed(groups[name] ?? {}, image.side, written, shown ?? written.sent);
     groups[name] = foreign ? { ...group, held: heldOverwritten(state, lens, foreign, now) } : group;
+    if (!isSuperseded) landings.push(landingOf(attempt, name, written, group.base, 'proven'));
     if (!seen || isSuperseded) continue;
     if (shown && folded) seen = sourceTimes(seen, lens, image.side, written, appliedAt(lens, image));
     else if (!sameOn(lens, image.side, pick(seen.values, lens.fields[image.side]) ?? [], written.sent)) seen = editedSince(seen, lens, image.side, attempt.sentAt);
   }
-  return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null };
+  return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null, landings };
 }
 
 /** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */

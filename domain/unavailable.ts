@@ -8,14 +8,13 @@ import { SIDES } from '../schemas/value.ts';
 import type { Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import type { Values } from './lens.ts';
-import { pick, UNKNOWN_TIME } from './link.ts';
+import { GIVEN_UP, pick, UNKNOWN_TIME } from './link.ts';
 import type { GroupState, Link } from './link.ts';
 import { groupTime } from './time.ts';
 
 /** Tries before a write is held with `unavailable: retry`. */
 export const TRIES = 5;
 const UNAVAILABLE: ReadonlySet<string> = new Set<ErrorCode>(['system_unavailable', 'system_timeout', 'circuit_open', 'account_migrating']);
-const GIVEN_UP = 'unavailable';
 
 /** After a failure was counted (`state.retry`). What is given up stands as an agreement to differ: a later edit goes its way. */
 export function giveUp(link: Link, side: Side, code: string, context: LinkContext, now: number): { readonly link: Link; readonly groups: readonly GroupVerdict[] } {
@@ -28,13 +27,15 @@ export function giveUp(link: Link, side: Side, code: string, context: LinkContex
     const fields = context.mapping.byName.get(name)?.lens.fields;
     if (!fields || group.wanted?.side !== side) continue;
     const [bevatel, external] = SIDES.map((one) => pick(link.state.seen[one]?.values ?? {}, fields[one]) ?? []) as [Values, Values];
-    const { wanted: _wanted, ...rest } = group;
+    const { wanted: _wanted, restore: _restore, ...rest } = group;
     groups[name] = unavailable === 'skip' ? { ...rest, base: [bevatel, external], skipped: GIVEN_UP } : { ...rest, held: heldFor(link, fields, { bevatel, external }, code, now) };
     if (unavailable === 'skip') verdicts.push({ group: name, verdict: 'skipped', rule: GIVEN_UP, bevatel, external, ...(group.base ? { base: group.base } : {}) });
   }
-  const { create, retry: _retry, ...state } = link.state;
-  const hold = create === side ? { hold: { kind: 'rejected' as const, since: now, detail: code } } : create ? { create } : {};
-  return { link: { ...link, state: { ...state, groups, ...hold } }, groups: verdicts };
+  const { create, retry, ...state } = link.state;
+  const isWhole = create === side || link.state.remove?.side === side;
+  const hold = isWhole ? { hold: { kind: 'rejected' as const, since: now, detail: code } } : create ? { create } : {};
+  // A read that is due is asked for at ease all the same.
+  return { link: { ...link, state: { ...state, groups, ...hold, ...(retry && state.readDue ? { retry } : {}) } }, groups: verdicts };
 }
 
 function heldFor({ state }: Link, fields: Readonly<Record<Side, readonly string[]>>, values: Readonly<Record<Side, Values>>, code: string, now: number): NonNullable<GroupState['held']> {

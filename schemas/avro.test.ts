@@ -49,6 +49,7 @@ const DECISION: ContactDecision = {
   groups: [{
     group: 'phone', verdict: 'conflict_held', rule: 'policy:manual', conflict: 'update_update_same_field', bevatel: ['+966501234567'], external: [null, ['x']],
     base: [['a'], [null]], writeTo: 'external', write: [true, 3], bevatelAt: 1, externalAt: 2, bevatelActor: 'p', externalActor: 'q',
+    bevatelFrom: 0, externalFrom: 1, attempt: 'a1', sentAt: 8,
   }],
 };
 const LETTER: DeadLetter = {

@@ -4,6 +4,7 @@ import type { Side, Value } from './value.ts';
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
   'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+  'restored', 'removed', 'unlinked', 'undone',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -21,8 +22,12 @@ export const CONFLICTS = [
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
 
+/** In the place of a group: the verdict is on the record as a whole. */
+export const WHOLE_RECORD = '*';
+
 /** The verdict on one lens group. Values are in the fields' order of the lens. */
 export interface GroupVerdict {
+  /** The lens group, or WHOLE_RECORD. */
   readonly group: string;
   readonly verdict: Verdict;
   /** The rule that chose: `one_side_changed`, `policy:latest_wins`, `direction`, `invalid:phone`, … */
@@ -36,8 +41,22 @@ export interface GroupVerdict {
   readonly write?: readonly Value[];
   readonly bevatelAt?: number | null;
   readonly externalAt?: number | null;
+  /** When it was edited at the earliest, where only an interval up to `…At` is known; null is unbounded. Absent: at `…At` exactly, or unknown. */
+  readonly bevatelFrom?: number | null;
+  readonly externalFrom?: number | null;
   readonly bevatelActor?: string | null;
   readonly externalActor?: string | null;
+  /**
+   * Set where the verdict tells of a write of ours that has landed (domain/landing.ts): the attempt, and when it was sent.
+   * Its values are those that the write found, on the written side too; its base is the pair that it brought about, if any.
+   */
+  readonly attempt?: string;
+  readonly sentAt?: number;
+}
+
+/** A rule by its own name or by its family's, the part before a colon: `policy` is every policy. Null asks for any. */
+export function isOfRule(rule: string | null, wanted: string | null): boolean {
+  return wanted === null || rule === wanted || (rule?.startsWith(`${wanted}:`) ?? false);
 }
 
 export interface ContactDecision {

@@ -22,11 +22,23 @@ export function parseIntegrationFile(text: string, name: string): Integration {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   if (document.errors.length > 0) throw invalid(name, document.errors.map((error) => ({ path: '', message: `line ${lines.linePos(error.pos[0]).line}: ${error.message}` })));
   const data = asData(document, name);
-  const parsed = zIntegration.safeParse(data);
-  const faults = distinct([...(parsed.success ? [] : structuralFaults(parsed.error, data)), ...semanticFaults(data)]);
-  if (parsed.success && faults.length === 0) return parsed.data;
+  const { integration, faults } = examined(data);
+  if (integration) return integration;
   const placed = faults.map((fault) => ({ fault, line: lineOf(document, fault.path, lines) }));
   throw invalid(name, placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)).map(({ fault, line }) => ({ path: written(fault.path), message: sentence(fault, line) })));
+}
+
+/** The same for what is not a text: as it came over the API, or was put together. Throws as `parseIntegrationFile`. */
+export function checkedIntegration(data: unknown, name: string): Integration {
+  const { integration, faults } = examined(data);
+  if (integration) return integration;
+  throw invalid(name, faults.map((fault) => ({ path: written(fault.path), message: sentence(fault, null) })));
+}
+
+function examined(data: unknown): { readonly integration: Integration | null; readonly faults: readonly IntegrationFault[] } {
+  const parsed = zIntegration.safeParse(data);
+  const faults = distinct([...(parsed.success ? [] : structuralFaults(parsed.error, data)), ...semanticFaults(data)]);
+  return { integration: parsed.success && faults.length === 0 ? parsed.data : null, faults };
 }
 
 function asData(document: Document, name: string): unknown {

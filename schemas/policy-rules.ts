@@ -7,13 +7,19 @@ export function policyFaults(mapping: FieldMapping): readonly IntegrationFault[]
   return [...unionFaults(mapping), ...restrictiveFaults(mapping), ...timeFaults(mapping)];
 }
 
+/** The field with another policy, without the settings that mean nothing under it. */
+export function withPolicy<M extends FieldMapping>({ toleranceMs, fallback, restrictive, ...mapping }: M, policy: NonNullable<FieldMapping['policy']>): object {
+  const times = { ...(toleranceMs === undefined ? {} : { toleranceMs }), ...(fallback === undefined ? {} : { fallback }) };
+  return { ...mapping, policy, ...(TIMELESS.has(policy) ? {} : times), ...(policy === 'most_restrictive' && restrictive !== undefined ? { restrictive } : {}) };
+}
+
 function unionFaults(mapping: FieldMapping): readonly IntegrationFault[] {
   if (mapping.policy !== 'union' || isSet(mapping)) return [];
   return [{ path: ['policy'], message: 'union is for sets only', advice: 'such as tags; choose latest_wins, non_empty_wins, bevatel_wins, external_wins or manual' }];
 }
 
-function isSet({ bevatel }: FieldMapping): boolean {
-  return typeof bevatel === 'string' && contactFieldRule(bevatel)?.type === 'set';
+function isSet({ lens, bevatel }: FieldMapping): boolean {
+  return lens === 'set' || (lens === 'text' && contactFieldRule(bevatel)?.type === 'set');
 }
 
 function restrictiveFaults(mapping: FieldMapping): readonly IntegrationFault[] {

@@ -35,12 +35,12 @@ export function insertDecisions(transaction: Transaction, writes: readonly Decis
   });
 }
 
-interface Row {
+export interface DecisionRow {
   tenant_id: string; integration_id: string; link_id: string; decided_at: string; decision_id: string; bevatel_id: string | null; external_id: string | null;
   cause: ContactDecision['cause']; cause_id: string; side: ContactDecision['side']; verdict: ContactDecision['verdict']; groups: ContactDecision['groups']; source_offset: string | null;
 }
 
-function toDecision(row: Row): ContactDecision {
+export function toDecision(row: DecisionRow): ContactDecision {
   return {
     decisionId: row.decision_id, tenantId: row.tenant_id, integrationId: row.integration_id, linkId: row.link_id,
     bevatelId: row.bevatel_id, externalId: row.external_id, cause: row.cause, causeId: row.cause_id, side: row.side,
@@ -53,7 +53,7 @@ const CLOCK_SLACK_MS = 3_600_000;
 
 /** Committed decisions of one source that may not be on the topic yet: after a crash, in the order of their offsets. */
 export async function unrelayedDecisions(pool: Pool, source: string, fromOffset: number, sinceMs: number): Promise<ContactDecision[]> {
-  const { rows } = await pool.query<Row>(
+  const { rows } = await pool.query<DecisionRow>(
     'select * from decisions where source = $1 and source_offset >= $2 and decided_at >= $3 order by source_offset, decision_id',
     [source, fromOffset, sinceMs - CLOCK_SLACK_MS],
   );
@@ -62,20 +62,22 @@ export async function unrelayedDecisions(pool: Pool, source: string, fromOffset:
 
 /** Takes decisions that await the sweep, publishes them, and marks them; another sweep passes them over meanwhile. */
 export async function relayAwaiting(transaction: Transaction, limit: number, publish: (decisions: readonly ContactDecision[]) => Promise<void>): Promise<number> {
-  const { rows } = await transaction.query<Row & { ctid: string }>({
-    text: 'select ctid, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', values: [limit],
+  const { rows } = await transaction.query<DecisionRow & { ctid: string; partition: string }>({
+    name: 'awaiting-relay', text: 'select ctid, tableoid::regclass::text as partition, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', values: [limit],
   });
   if (rows.length === 0) return 0;
   await publish(rows.map(toDecision));
-  transaction.send({ text: 'update decisions set awaits_relay = false where ctid = any($1::tid[])', values: [rows.map((row) => row.ctid)] });
+  // A row's place names it within its partition only; what is relayed at once lies in one, or around midnight in two.
+  for (const [partition, own] of Map.groupBy(rows, (row) => row.partition)) {
+    transaction.send({ text: `update ${partition} set awaits_relay = false where ctid = any($1::tid[])`, values: [own.map((row) => row.ctid)] });
+  }
   return rows.length;
 }
 
-/** The newest decisions of a link, for `explain`. */
-export async function decisionsOfLink(pool: Pool, key: { tenantId: string; integrationId: string; linkId: string }, limit: number): Promise<ContactDecision[]> {
-  const { rows } = await pool.query<Row>(
-    'select * from decisions where tenant_id = $1 and integration_id = $2 and link_id = $3 order by decided_at desc, decision_id desc limit $4',
-    [key.tenantId, key.integrationId, key.linkId, limit],
-  );
+/** The newest decisions of a link, the newest first. Ids of links are unique over all integrations. */
+export async function decisionsOfLink(pool: Pool, { tenantId, linkId }: { readonly tenantId: string; readonly linkId: string }, limit: number): Promise<ContactDecision[]> {
+  const { rows } = await pool.query<DecisionRow>({
+    name: 'decisions-of-link', text: 'select * from decisions where tenant_id = $1 and link_id = $2 order by decided_at desc, decision_id desc limit $3', values: [tenantId, linkId, limit],
+  });
   return rows.map(toDecision);
 }

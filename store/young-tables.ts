@@ -1,7 +1,7 @@
 /** Statistics of tables that have just grown from nothing; later the database's own autovacuum keeps them. */
 import type { Pool } from 'pg';
 
-const TABLES = ['links', 'match_keys', 'decisions'];
+const TABLES = ['links', 'match_keys'];
 /** Below it every plan is a good one. */
 const WORTH_IT_BYTES = 524_288;
 

@@ -4,6 +4,7 @@ import { zExplainAnswer } from '../../schemas/api.ts';
 import type { Explanation } from '../../schemas/api.ts';
 import { apiClient, filterOf, withApiOptions } from '../terminal/api-client.ts';
 import type { ApiOptions } from '../terminal/api-client.ts';
+import { renderChain } from '../terminal/chain.ts';
 import { action } from '../terminal/failure.ts';
 import { renderTable } from '../terminal/table.ts';
 import { values, when } from '../terminal/words.ts';
@@ -30,9 +31,11 @@ export function render(link: Explanation, isTerminal: boolean): string {
   return [
     `${link.tenant}/${link.integration}  link ${link.linkId}  Bevatel ${link.bevatelId ?? '-'}  external ${link.externalId ?? '-'}  ${link.state}`,
     ...(link.hold ? [`held as a whole: ${link.hold.kind} (${link.hold.detail}) since ${when(link.hold.since)}`] : []),
+    ...(link.filtered === null ? [] : [`outside the filter: ${link.filtered}`]),
     ...(link.retry ? [`${link.retry.count} failed writes in a row; tried again at ${when(link.retry.at)}`] : []),
     ...link.attempts.map((one) => `write to ${one.side} ${one.status} since ${when(one.sentAt)}: ${one.groups.join(', ')}`),
     renderTable({ head: ['field', 'Bevatel', 'edited', 'external', 'edited', 'came from', 'rule', 'now'], rows: link.fields.map(row), isTerminal }),
+    ...link.fields.flatMap((field) => renderChain(field) ?? []),
     ...(overridden.length > 0 ? ['overridden:', renderTable({ head: ['field', 'side', 'value', 'edited', 'by', 'rule', 'decided'], rows: overridden, isTerminal })] : []),
   ].join('\n');
 }

@@ -3,11 +3,13 @@
  *
  * The judge knows the true origin of every value; the core does not.
  */
+import type { ContactDecision } from '../../schemas/decision.ts';
 import { otherSide, SIDES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { agree } from '../compare.ts';
 import { pick } from '../link.ts';
 import type { GroupState } from '../link.ts';
+import { replayDecision } from '../what-if.ts';
 import type { Edit, Origin } from './simulated-system.ts';
 import { GROUP } from './world.ts';
 import type { Call, World } from './world.ts';
@@ -86,6 +88,17 @@ export function falseConflict(world: World): string | null {
       const other = otherSide(side);
       if (origins[other].contains.has(origins[side].head.id)) return `conflict ${String(bevatel?.[0])} / ${String(external?.[0])}, although ${other}'s was made on ${side}'s`;
     }
+  }
+  return null;
+}
+
+/** What was recorded suffices to decide anew: under the same configuration each verdict is said again (domain/what-if.ts). */
+export function otherOnReplay(world: World): string | null {
+  const { tenantId, integrationId, linkId, bevatelId, externalId } = world.link;
+  for (const { at, origins: _origins, ...said } of world.said) {
+    const decision: ContactDecision = { decisionId: '', tenantId, integrationId, linkId, bevatelId, externalId, causeId: '', cause: 'change', side: null, verdict: said.verdict, groups: [said], decidedAt: at };
+    const [difference] = replayDecision(decision, world.context.mapping, world.context).differences;
+    if (difference) return `replay: ${difference.kind}: ${difference.then.rule} said ${said.verdict} of ${String(said.bevatel?.[0])} / ${String(said.external?.[0])}, ${difference.now?.rule ?? 'nothing'} says otherwise`;
   }
   return null;
 }

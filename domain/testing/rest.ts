@@ -1,5 +1,5 @@
 /** Lets a world come to rest in every way that it can, and names what is then wrong. */
-import { disagreement, falseConflict, lostEdit, wrongWinner } from './judge.ts';
+import { disagreement, falseConflict, lostEdit, otherOnReplay, wrongWinner } from './judge.ts';
 import type { World } from './world.ts';
 
 /** Shorter than what is waited for a write that may land late; and longer than anything. */
@@ -27,7 +27,7 @@ export function faultsAtRest(world: World): string[] {
   settle(FOR_EVER_MS, 'after all images came again');
   if (world.calls.length > writes) faults.push(`I3: ${world.calls.length - writes} writes for images that came again`);
   if (world.calls.length > mostWrites(world)) faults.push(`I3: ${world.calls.length} writes`);
-  faults.push(falseConflict(world), wrongWinner(world));
+  faults.push(falseConflict(world), wrongWinner(world), otherOnReplay(world));
   return [...new Set(faults.filter((fault) => fault !== null))];
 }
 

@@ -5,6 +5,8 @@
  * resolved a conflict (I2). Older decisions than those kept are not told of.
  */
 import type { LinkContext } from '../../domain/context.ts';
+import { filteredNow } from '../../domain/filter.ts';
+import { isLanding } from '../../domain/landing.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link, LinkHold } from '../../domain/link.ts';
 import { groupTime } from '../../domain/time.ts';
@@ -13,23 +15,27 @@ import type { ContactDecision, GroupVerdict, Verdict } from '../../schemas/decis
 import { otherSide } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { valuesOf } from './conflict-view.ts';
+import { traceField } from './trace.ts';
+import type { LinkHistory } from './trace.ts';
 
 type FieldExplanation = Explanation['fields'][number];
 
 /** Verdicts that say where the present pair of values came from. */
-const BRINGS: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved']);
+const BRINGS: ReadonlySet<Verdict> = new Set(['propagate', 'filled', 'converged', 'conflict_resolved', 'undone']);
 const OVERRIDDEN_SHOWN = 10;
 
-/** `decisions` are the link's, the newest first. */
-export function explainLink(link: Link, context: LinkContext, decisions: readonly ContactDecision[]): Explanation {
+/** `decisions` are the link's, the newest first; `siblings` the other links of its Bevatel contact (hub and spoke). */
+export function explainLink(link: Link, context: LinkContext, decisions: readonly ContactDecision[], siblings: readonly LinkHistory[]): Explanation {
   const { state } = link;
+  const history: LinkHistory = { link, decisions, fieldsOf: (group) => context.mapping.byName.get(group)?.lens.fields };
   return {
     tenant: link.tenantId, integration: link.integrationId, linkId: link.linkId, bevatelId: link.bevatelId, externalId: link.externalId,
     state: stateOf(link),
     hold: state.hold ? { kind: state.hold.kind, since: state.hold.since, detail: detailOf(state.hold) } : null,
     attempts: state.attempts.map(({ id, side, kind, groups, sentAt, status }) => ({ id, side, kind, groups: Object.keys(groups), sentAt, status })),
     retry: state.retry ?? null,
-    fields: context.mapping.lenses.map(({ lens }) => explainGroup(link, lens.name, lens.fields, decisions)),
+    filtered: filteredNow(state, context.mapping),
+    fields: context.mapping.lenses.map(({ lens }) => ({ ...explainGroup(link, lens.name, lens.fields, decisions), chain: traceField(history, lens.name, siblings) })),
   };
 }
 
@@ -43,7 +49,7 @@ function detailOf(hold: LinkHold): string {
   return 'detail' in hold ? hold.detail : hold.candidates.join(', ');
 }
 
-function explainGroup(link: Link, name: string, fields: Readonly<Record<Side, readonly string[]>>, decisions: readonly ContactDecision[]): FieldExplanation {
+function explainGroup(link: Link, name: string, fields: Readonly<Record<Side, readonly string[]>>, decisions: readonly ContactDecision[]): Omit<FieldExplanation, 'chain'> {
   const group = link.state.groups[name] ?? {};
   const told = decisions.flatMap((decision) => decision.groups.filter((one) => one.group === name).map((verdict) => ({ decidedAt: decision.decidedAt, verdict })));
   return {
@@ -72,10 +78,10 @@ interface Told {
 }
 
 function originOf(told: readonly Told[]): FieldExplanation['origin'] {
-  const newest = told.find(({ verdict }) => BRINGS.has(verdict.verdict));
+  const newest = told.find(({ verdict }) => BRINGS.has(verdict.verdict) && !isLanding(verdict) && verdict.rule !== 'written');
   if (!newest) return null;
   const { verdict, decidedAt } = newest;
-  const side = verdict.writeTo ? otherSide(verdict.writeTo) : null;
+  const side = verdict.writeTo && verdict.verdict !== 'undone' ? otherSide(verdict.writeTo) : null;
   return { side, verdict: verdict.verdict, rule: verdict.rule, decidedAt, editedAt: side ? editedAt(verdict, side) : null, actor: side ? actorOf(verdict, side) : null };
 }
 
