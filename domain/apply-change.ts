@@ -72,7 +72,7 @@ function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, i
   const { readDue: before, ...rest } = state;
   const readDue = { ...before };
   if (isSettled) delete readDue[image.side];
-  if (isAsked) readDue[image.side] = { at: isDoubtful ? now : Math.max(now, due?.at ?? 0), blocks: isUntold || isDoubtful || (due?.blocks ?? false) };
+  if (isAsked) readDue[image.side] = { at: isDoubtful ? now : Math.max(now, due?.at ?? 0), blocks: isUntold || isDoubtful || (due?.blocks ?? false), ...(isDoubtful && (!due || due.ofGone) ? { ofGone: true } : {}) };
   return { ...rest, ...(Object.keys(readDue).length > 0 ? { readDue } : {}) };
 }
 
@@ -88,9 +88,9 @@ function verdictOn(outcome: FoldOutcome, isOwn: boolean, groups: readonly GroupV
 }
 
 function applyAbsence(link: Link, change: ContactChange, how: 'deleted' | 'erased', context: LinkContext, now: number): Applied {
-  const { side, observedFrom, revision } = change;
+  const { side, observedFrom, observedTo, revision } = change;
   if (how === 'deleted' && isOlderThanSeen(link, side, revision, context)) return { link, verdict: 'stale', groups: [] };
-  const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, revision }, context, now);
+  const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, observedTo, revision }, context, now);
   const decided = decideLink(gone, context, now);
   return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: decided.groups };
 }

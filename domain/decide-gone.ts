@@ -3,10 +3,10 @@
  *
  * | state of the pair | decision |
  * |---|---|
- * | both gone | a tombstone: nothing is wanted; its images are kept for a restore until `forgetAt` |
  * | an operator restores | what is gone is made again, Bevatel's first |
  * | S was restored after G was removed for it | G is made again (`restore`) |
  * | reported a moment ago | G is read once more after the settle time; until then nothing |
+ * | both gone | a tombstone: nothing is wanted; its images are kept for a restore until `forgetAt` |
  * | policy `ignore`, now or when it settled | nothing on either side; shown, and mended by a restore |
  * | nobody can say what became of G | never propagated; where S has an edit for it, held as `update_missing` |
  * | S was edited since the last agreement, or merged | `versusEdit`: G is made again, or the deletion goes over, or held |
@@ -39,9 +39,9 @@ export function decideGone(link: Link, context: LinkContext, now: number): LinkD
   if (state.attempts.some((attempt) => attempt.status === 'outstanding')) return quiet(link, state, 'in_flight');
   const [lost, alsoLost] = SIDES.filter((side) => state.gone?.[side] !== undefined);
   if (lost === undefined) return quiet(link, state, 'gone');
-  if (link.bevatelId === null || link.externalId === null) return tombstone(link, state, context);
-  if (state.restoring) return revive(link, state, lost, 'operator');
-  if (alsoLost !== undefined) return tombstone(link, state, context);
+  const isPair = link.bevatelId !== null && link.externalId !== null;
+  if (isPair && state.restoring) return revive(link, state, lost, 'operator');
+  if (!isPair || alsoLost !== undefined) return settling(link, state, context) ?? tombstone(link, state, context);
   return decideBereft({ link, state, lost, left: otherSide(lost), gone: state.gone?.[lost] as Gone, context, now });
 }
 
@@ -55,7 +55,8 @@ function decideBereft(pair: Bereft): LinkDecision {
   const policy = policyOf(pair);
   if (SIDES.some((side) => state.readDue?.[side]?.blocks === true)) return quiet(link, state, 'in_flight');
   if (gone.revive && (gone.ours || policy !== 'ignore')) return revive(link, state, lost, `restored_in:${left}`, 'restore');
-  if (gone.settledAt === undefined) return settling(pair);
+  const unsettled = settling(link, state, context);
+  if (unsettled) return unsettled;
   if (policy === 'ignore') return quiet(link, state, 'gone');
   const type = conflictOf(gone);
   if (hasWord(pair)) return gone.word?.stands === 'partner' ? revive(link, state, lost, 'operator', type) : propagate(pair, 'operator', type);
@@ -87,9 +88,13 @@ function hasWord({ gone, state, left }: Bereft): boolean {
   return gone.word !== undefined && gone.word.revision === (state.seen[left]?.revision ?? null);
 }
 
-function settling({ link, state, lost, gone, context }: Bereft): LinkDecision {
-  const readDue = { ...state.readDue, [lost]: { at: gone.at + context.deletes.settleMs, blocks: true } };
-  return quiet(link, { ...state, readDue }, 'gone');
+/** What was reported gone is looked for once more, after the settle time; null when nothing waits for that. */
+function settling(link: Link, state: LinkState, { deletes }: LinkContext): LinkDecision | null {
+  const unsettled = SIDES.flatMap((side) => {
+    const gone = state.gone?.[side];
+    return gone && gone.settledAt === undefined ? [[side, { at: gone.at + deletes.settleMs, blocks: true, ofGone: true }] as const] : [];
+  });
+  return unsettled.length > 0 ? quiet(link, { ...state, readDue: { ...Object.fromEntries(unsettled), ...state.readDue } }, 'gone') : null;
 }
 
 /** Whether the record that is left says something that the one that is gone did not have yet, and that may go there. */

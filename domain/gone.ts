@@ -6,7 +6,7 @@
  *   know any more, is proven; an id that nobody explains is not.
  * - A deletion that a removal of ours was under way for is our own, whoever tells of it first.
  * - A record is back when a revision after its deletion is shown, or a by-id read that began after the report finds it.
- *   What shows it otherwise makes a read due.
+ *   What shows it otherwise makes a read due, and so does a report that began before what is seen (I6).
  */
 import type { GoneHow } from '../schemas/system.ts';
 import { otherSide } from '../schemas/value.ts';
@@ -22,8 +22,9 @@ export interface Absence {
   readonly how: GoneHow;
   /** A by-id read of delivery, the news as capture brought it (read there, or told by the system itself), the refusal of a write, or the answer to a removal. */
   readonly by: 'read' | 'news' | 'told' | 'write' | 'removal';
-  /** Our clock at the start of the read or call, or at the receipt. */
+  /** Our clock at the start and at the end of the read or call, or at the receipt. */
   readonly observedFrom: number;
+  readonly observedTo: number;
   /** The revision that the deletion made, where it is told. */
   readonly revision: string | null;
 }
@@ -33,16 +34,23 @@ export function applyGone(link: Link, side: Side, absence: Absence, context: Lin
   if (link.erased) return link;
   if (absence.how === 'erased') return eraseForSystem(link, side, absence.observedFrom, now);
   const { state } = link;
-  const isOurs = absence.by === 'removal' || state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'remove');
+  const isOurs = absence.by === 'removal' || state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'remove' && attempt.sentAt <= absence.observedTo);
   const before = state.gone?.[side];
+  const isDoubtful = absence.revision === null && (state.seen[side]?.observedFrom ?? 0) > absence.observedFrom;
+  if (isDoubtful && !before && !isOurs) return { ...link, state: askedFor(state, side, now) };
   const gone = before ? reportedAgain(before, side, absence, context, now) : reported(absence, isOurs, isOurs && !state.gone?.[otherSide(side)], now);
-  return { ...link, state: { ...withoutRead(state, side), attempts: state.attempts.filter((attempt) => !isMoot(attempt, side, now)), gone: { ...state.gone, [side]: gone } } };
+  const known: LinkState = { ...withoutRead(state, side, absence.observedFrom), attempts: state.attempts.filter((attempt) => !isMoot(attempt, side, now)), gone: { ...state.gone, [side]: gone } };
+  return { ...link, state: isDoubtful && !before ? askedFor(known, side, now) : known };
+}
+
+function askedFor(state: LinkState, side: Side, now: number): LinkState {
+  return { ...state, readDue: { ...state.readDue, [side]: { at: now, blocks: true, ofGone: true } } };
 }
 
 /** `isLate`: a removal of ours landed although its reason has gone meanwhile. */
-function reported({ how, by, observedFrom, revision }: Absence, isOurs: boolean, isLate: boolean, now: number): Gone {
+function reported({ how, by, observedFrom, observedTo, revision }: Absence, isOurs: boolean, isLate: boolean, now: number): Gone {
   return {
-    how, at: now, observedFrom,
+    how, at: now, observedFrom, observedTo,
     ...(revision === null ? {} : { revision }),
     ...(by === 'told' ? { isTold: true } : {}),
     ...(by === 'write' && !isOurs ? { metWrite: true } : {}),
@@ -51,10 +59,12 @@ function reported({ how, by, observedFrom, revision }: Absence, isOurs: boolean,
   };
 }
 
-function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, revision }: Absence, { deletes }: LinkContext, now: number): Gone {
+function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, observedTo, revision }: Absence, { deletes, capabilities }: LinkContext, now: number): Gone {
+  const isNewer = before.revision === undefined || compareRevisions(capabilities[side].revisions, before.revision, revision) === 'newer';
   const known: Gone = {
     ...before,
-    ...(revision === null || before.revision !== undefined ? {} : { revision }),
+    ...(observedFrom > (before.observedFrom ?? before.at) ? { observedFrom, observedTo } : {}),
+    ...(revision !== null && isNewer ? { revision } : {}),
     ...(by === 'write' && !before.ours ? { metWrite: true } : {}),
   };
   const isSettling = before.settledAt === undefined && by === 'read' && observedFrom >= before.at + deletes.settleMs;
@@ -69,8 +79,9 @@ function isMoot(attempt: Attempt, side: Side, now: number): boolean {
   return attempt.kind === 'remove' || attempt.status === 'unresolved' || now > attempt.deadline;
 }
 
-function withoutRead(state: LinkState, side: Side): LinkState {
-  if (!state.readDue?.[side]) return state;
+/** Without the read that was due of the side until then. */
+function withoutRead(state: LinkState, side: Side, until = Infinity): LinkState {
+  if (!state.readDue?.[side] || state.readDue[side].at > until) return state;
   const { readDue: { [side]: _read, ...readDue }, ...rest } = state;
   return Object.keys(readDue).length > 0 ? { ...rest, readDue } : rest;
 }
@@ -81,14 +92,20 @@ export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 
     return compareRevisions('strict', gone.revision, image.revision) === 'newer' ? 'back' : 'gone';
   }
   if (!image.readById) return 'ask';
-  return image.observedFrom > (gone.observedFrom ?? gone.at) ? 'back' : 'gone';
+  if (image.observedFrom > (gone.observedTo ?? gone.at)) return 'back';
+  return image.observedFrom > (gone.observedFrom ?? gone.at) ? 'ask' : 'gone';
 }
 
-/** The record is there again; where its partner is gone as well, that deletion is the older news. */
+/**
+ * The record is there again; where its partner is gone as well, that deletion is the older news. Where nobody told the
+ * revision of its own deletion and that never settled, it may have been none: that it is there counts like an edit.
+ */
 export function broughtBack(state: LinkState, side: Side): LinkState {
-  const { gone: before, ...rest } = withoutRead(state, side);
+  const { gone: before, ...rest } = state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state;
   const partner = before?.[otherSide(side)];
-  return partner ? { ...rest, gone: { [otherSide(side)]: { ...partner, revive: true } } } : rest;
+  if (!partner) return rest;
+  const isRestored = before?.[side]?.settledAt !== undefined || before?.[side]?.revision !== undefined;
+  return { ...rest, gone: { [otherSide(side)]: { ...partner, ...(isRestored ? { revive: true } : { contested: true }) } } };
 }
 
 /** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */

@@ -137,6 +137,8 @@ export interface ReadDue {
   readonly at: number;
   /** Nothing is decided for the link until the read is folded. */
   readonly blocks: boolean;
+  /** Only to find out whether the record is gone. */
+  readonly ofGone?: true;
 }
 
 /** A record that its system says is not there: a candidate until a read after the settle time finds it gone as well (I9). */
@@ -144,8 +146,9 @@ export interface Gone {
   readonly how: GoneHow;
   /** When this was learnt (our clock). */
   readonly at: number;
-  /** Our clock at the start of the read, or at the receipt of the news: an image observed before it brings nothing back. */
+  /** Between these (our clock) the record was certainly gone at some time: what was read before shows nothing, what was read after brings it back. */
   readonly observedFrom?: number;
+  readonly observedTo?: number;
   /** The revision that the deletion made, where the system told. */
   readonly revision?: string;
   /** The system told it of its own accord; else a read found nothing. */

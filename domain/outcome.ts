@@ -205,11 +205,12 @@ function beforeReadBack(link: Link, side: Side, { record, from }: NonNullable<Ou
   return withState(link, { seen: { ...link.state.seen, [side]: { ...seen, recordedAt: from - 1 } } });
 }
 
-/** The condition failed: certainly nothing was written. */
+/** The condition failed: certainly nothing was written. It is there, whatever was reported meanwhile. */
 function moved(link: Link, side: Side, attempt: Attempt | undefined, record: RecordImage | null, context: LinkContext, facts: OutcomeFacts): Link {
   const open = withoutAttempt(link, attempt);
   if (!record) return readFirst(open, side, facts.now);
-  return foldPlainly(open, side, recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: true }), context, facts.now);
+  const folded = foldPlainly(open, side, recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: true }), context, facts.now);
+  return folded.state.gone?.[side] ? readFirst(folded, side, facts.now) : folded;
 }
 
 /** "Already exists" means adopt: the record takes its place and is read before anything is decided (design §5). */
@@ -223,7 +224,7 @@ function exists(link: Link, side: Side, attempt: Attempt | undefined, id: string
 /** Our removal landed; where an image or the system's own news told it before, it is known already. */
 function removed(link: Link, side: Side, attempt: Attempt | undefined, context: LinkContext, now: number): Link {
   if (!attempt) return link;
-  return applyGone(withoutRetry(withoutAttempt(link, attempt)), side, { how: 'deleted', by: 'removal', observedFrom: attempt.sentAt, revision: null }, context, now);
+  return applyGone(withoutRetry(withoutAttempt(link, attempt)), side, { how: 'deleted', by: 'removal', observedFrom: attempt.sentAt, observedTo: now, revision: null }, context, now);
 }
 
 function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: GoneHow, mergedInto: string | null, context: LinkContext, now: number): Link {
@@ -231,7 +232,7 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
   if (how === 'merged' && mergedInto !== null) return repoint(open, side, mergedInto, now);
   const by = attempt?.kind === 'remove' ? 'news' : 'write';
   if (how === 'not_found') return readFirst(open, side, now);
-  return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, revision: null }, context, now);
+  return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, observedTo: now, revision: null }, context, now);
 }
 
 /** Refused for good: the groups concerned are held, the others are tried again. What was to be put back is not put back over and over. */

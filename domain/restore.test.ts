@@ -62,6 +62,18 @@ describe('restoring', () => {
     }
   });
 
+  it('a deletion that was none, while the partner was deleted: that the record is there counts like an edit', () => {
+    for (const [versusEdit, expected] of [['edit_wins', 'create bevatel'], ['delete_wins', 'remove external'], ['manual', 'none external']] as const) {
+      const story = new Story({ deletes: { ...BOTH_DELETE, versusEdit } }).agreed();
+      story.deletes('bevatel', { revision: '11' });
+      story.deletes('external', { readById: true });
+      story.reads('external', 'o', { revision: '10' });
+      story.settles('bevatel');
+      const work = plan(story);
+      expect(`${work.kind} ${'side' in work ? work.side : story.link.state.hold?.kind === 'delete_recently_updated' ? 'external' : ''}`).toBe(expected);
+    }
+  });
+
   it('the last images are kept for their time; then the link goes', () => {
     const story = tombstone();
     expect(story.link.state.seen).toMatchObject({ bevatel: { values: { company_name: 'o' } }, external: { values: { company: 'o' } } });

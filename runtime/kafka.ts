@@ -230,10 +230,15 @@ async function keepingOf(admin: Admin, topics: readonly string[]): Promise<Reado
     const isCompacted = valueOf('cleanup.policy').includes('compact');
     const isAged = valueOf('cleanup.policy').includes('delete') && Number(valueOf('retention.ms')) >= 0;
     return [resourceName, {
-      agedMs: isAged ? Number(valueOf('retention.ms')) + Number(valueOf('segment.ms')) : null,
-      compactedMs: isCompacted ? Number(valueOf('max.compaction.lag.ms')) : null,
+      agedMs: isAged ? bounded(Number(valueOf('retention.ms')) + Number(valueOf('segment.ms'))) : null,
+      compactedMs: isCompacted ? bounded(Number(valueOf('max.compaction.lag.ms'))) : null,
     }];
   }));
+}
+
+/** Brokers say "for ever" by the largest number that they have. */
+function bounded(ms: number): number | null {
+  return Number.isSafeInteger(ms) ? ms : null;
 }
 
 const LEADER_TRIES = 5;

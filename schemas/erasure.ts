@@ -2,7 +2,7 @@
 import { TOPICS } from './topics.ts';
 
 export const ERASURE_PLACES = [
-  'links', 'match_keys', 'decisions', 'dead_letters', 'waiting_hints', 'person_hashes', 'redis',
+  'links', 'match_keys', 'decisions', 'dead_letters', 'waiting_hints', 'change_sets', 'person_hashes', 'redis',
   ...TOPICS.map(({ name }) => `topic:${name}` as const), 'system:bevatel', 'system:external',
 ] as const;
 export type ErasurePlace = (typeof ERASURE_PLACES)[number];

@@ -45,7 +45,7 @@ export const SEGMENT_MS = DAY_MS;
 
 /**
  * State lives in PostgreSQL; deletion by age bounds how long personal data stays on the log. Changes are compacted besides, so
- * that an erasure can take a person's images off the log within two days. What compaction leaves out was superseded by a
+ * that an erasure takes a person's images off a log that is written to within two days. What compaction leaves out was superseded by a
  * newer image of the same record at least a day ago: consumers know gaps and null values for what they are.
  */
 export const TOPICS: readonly Topic[] = [

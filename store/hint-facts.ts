@@ -30,12 +30,12 @@ export async function readHintFacts(pool: Pool, key: IntegrationKey, externalIds
   return rows.map((row) => ({ externalId: row.external_id, bevatelId: row.bevatel_id, seen: row.seen && decodeSeen(row.seen), attempts: row.attempts }));
 }
 
-/** Whether a creation in the external system is under way: a record that nobody knows yet may be its result. */
+/** Whether a creation in the external system is under way, a first one or that of a record which was deleted: a record that nobody knows yet may be its result. */
 export async function isCreatingExternal(pool: Pool, key: IntegrationKey, now: number): Promise<boolean> {
   const { rows } = await pool.query<{ creating: boolean }>({
     name: 'is-creating-external',
     text: `select exists (select 1 from links l
-             where l.tenant_id = $1 and l.integration_id = $2 and l.due_at is not null and l.external_id is null and l.lease_until > $3) as creating`,
+             where l.tenant_id = $1 and l.integration_id = $2 and l.due_at is not null and (l.external_id is null or l.gone_at is not null) and l.lease_until > $3) as creating`,
     values: [key.tenantId, key.integrationId, now],
   });
   return rows[0]?.creating === true;

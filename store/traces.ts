@@ -1,9 +1,21 @@
-/**
- * Traces of a person beside the links: match keys, decisions, dead letters, waiting hints. Each effect counts what it
- * removed, for the receipt of an erasure.
- */
+/** Traces of a person beside the links. Each effect counts what it removed, for the receipt of an erasure. */
 import type { Transaction } from '../runtime/database.ts';
+import type { ErasurePlace } from '../schemas/erasure.ts';
 import type { ErasureHead } from './erasures.ts';
+
+export const TRACE_PLACES = ['match_keys', 'decisions', 'dead_letters', 'waiting_hints', 'change_sets'] as const satisfies readonly ErasurePlace[];
+export type TracePlace = (typeof TRACE_PLACES)[number];
+
+/** `recordKeys`: the message keys of the records, by which dead letters that nobody could attribute are found. */
+export async function clearTraces(transaction: Transaction, erasure: ErasureHead, recordKeys: readonly string[]): Promise<Readonly<Record<TracePlace, number>>> {
+  return {
+    match_keys: await clearMatchKeys(transaction, erasure),
+    decisions: await clearDecisions(transaction, erasure),
+    dead_letters: await clearDeadLetters(transaction, erasure, recordKeys),
+    waiting_hints: await clearWaitingHints(transaction, erasure),
+    change_sets: await clearChangeSets(transaction, erasure),
+  };
+}
 
 interface Ids {
   readonly linkIds: readonly string[];
@@ -25,7 +37,7 @@ function idsOf({ records }: ErasureHead): Ids {
   };
 }
 
-export async function clearMatchKeys(transaction: Transaction, erasure: ErasureHead): Promise<number> {
+async function clearMatchKeys(transaction: Transaction, erasure: ErasureHead): Promise<number> {
   const { linkIds, integrationIds } = idsOf(erasure);
   const { rows } = await transaction.query<{ one: number }>({
     text: `delete from match_keys m using unnest($2::text[], $3::text[]) as n(integration_id, link_id)
@@ -39,7 +51,7 @@ export async function clearMatchKeys(transaction: Transaction, erasure: ErasureH
  * What was decided stays, by which rule and when; values, times and actors of the edits go. Also of links that were absorbed
  * into one of these, which are found by the records' ids.
  */
-export async function clearDecisions(transaction: Transaction, erasure: ErasureHead): Promise<number> {
+async function clearDecisions(transaction: Transaction, erasure: ErasureHead): Promise<number> {
   const { linkIds, bevatelIds, externalIds, externalIntegrationIds } = idsOf(erasure);
   const { rows } = await transaction.query<{ one: number }>({
     text: `update decisions d set groups = coalesce((
@@ -55,7 +67,7 @@ export async function clearDecisions(transaction: Transaction, erasure: ErasureH
 }
 
 /** The bytes go, and with them the way to replay. Letters that nobody could attribute are found by the key of their record. */
-export async function clearDeadLetters(transaction: Transaction, erasure: ErasureHead, recordKeys: readonly string[]): Promise<number> {
+async function clearDeadLetters(transaction: Transaction, erasure: ErasureHead, recordKeys: readonly string[]): Promise<number> {
   const { bevatelIds, externalIds, externalIntegrationIds } = idsOf(erasure);
   const { rows } = await transaction.query<{ one: number }>({
     text: `update dead_letters d set bytes = '', detail = null, status = 'erased', awaits_relay = false
@@ -70,7 +82,7 @@ export async function clearDeadLetters(transaction: Transaction, erasure: Erasur
   return rows.length;
 }
 
-export async function clearWaitingHints(transaction: Transaction, erasure: ErasureHead): Promise<number> {
+async function clearWaitingHints(transaction: Transaction, erasure: ErasureHead): Promise<number> {
   const { bevatelIds, externalIds, externalIntegrationIds } = idsOf(erasure);
   const { rows } = await transaction.query<{ one: number }>({
     text: `delete from waiting_hints w
@@ -79,6 +91,19 @@ export async function clearWaitingHints(transaction: Transaction, erasure: Erasu
              or exists (select from unnest($3::text[], $4::text[]) as n(integration_id, external_id) where w.side = 'external' and w.integration_id = n.integration_id and w.record_id = n.external_id))
            returning 1 as one`,
     values: [erasure.tenantId, bevatelIds, externalIntegrationIds, externalIds],
+  });
+  return rows.length;
+}
+
+/** Items and counts of guards hold fingerprints of the values that were to be written, which whoever tries values out could recognise. */
+async function clearChangeSets(transaction: Transaction, erasure: ErasureHead): Promise<number> {
+  const { linkIds, integrationIds } = idsOf(erasure);
+  const { rows } = await transaction.query<{ one: number }>({
+    text: `with n as (select * from unnest($2::text[], $3::text[]) as n(integration_id, link_id)),
+             events as (delete from risk_events e using n where e.tenant_id = $1 and e.integration_id = n.integration_id and e.link_id = n.link_id returning 1 as one),
+             items as (delete from change_set_items i using n where i.tenant_id = $1 and i.integration_id = n.integration_id and i.link_id = n.link_id returning 1 as one)
+           select one from events union all select one from items`,
+    values: [erasure.tenantId, integrationIds, linkIds],
   });
   return rows.length;
 }

@@ -93,7 +93,7 @@ export class Story {
   /** Deliver reads the record by its id, a little later than all that is known, and finds it gone. */
   finds(side: Side, how: GoneHow): Applied {
     this.pass(10);
-    const gone = applyGone(this.link, side, { how, by: 'read', observedFrom: this.now, revision: null }, this.context, this.now);
+    const gone = applyGone(this.link, side, { how, by: 'read', observedFrom: this.now, observedTo: this.now, revision: null }, this.context, this.now);
     const decided = decideLink(gone, this.context, this.now);
     return this.told({ link: decided.link, groups: decided.groups, verdict: 'gone' });
   }

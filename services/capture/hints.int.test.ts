@@ -129,16 +129,19 @@ describe('I3: our own writes', () => {
     expect(rig.hubspot.control.counts()['contacts.batchRead'] ?? 0).toBe(0);
   });
 
-  it('a record that nobody knows waits while a creation of ours is under way, and is read when none is', async () => {
+  it.each([
+    { creation: 'a creation of ours', linkId: 'l4', former: null, goneAt: null },
+    { creation: 'the creation of a record that was deleted', linkId: 'l5', former: '900001', goneAt: 1 },
+  ])('a record that nobody knows waits while $creation is under way, and is read when none is', async ({ linkId, former, goneAt }) => {
     const { id } = rig.hubspot.control.create({ firstname: 'somebody new' });
-    await insertLink('l4', outstanding('create'), null, 'c_10');
-    await rig.deps.pool.query("update links set due_at = 1, due_kind = 'create', lease_id = 'x', lease_until = $1 where link_id = 'l4'", [Date.now() + 60_000]);
+    await insertLink(linkId, outstanding('create'), former, `c_of_${linkId}`);
+    await rig.deps.pool.query("update links set due_at = 1, due_kind = 'create', lease_id = 'x', lease_until = $1, gone_at = $2 where link_id = $3", [Date.now() + 60_000, goneAt, linkId]);
     rig.hubspot.control.resetCounts();
     const received = await rig.metric('capture_hints_received_total');
     await publish(hint(id, { event: 'created', field: null, value: null, occurredAt: 6_500 }));
     await vi.waitFor(async () => expect(await rig.metric('capture_hints_received_total')).toBe(received + 1), PATIENT);
     expect(changesOf(id)).toEqual([]);
-    await rig.deps.pool.query("update links set lease_id = null, lease_until = null where link_id = 'l4'");
+    await rig.deps.pool.query("update links set lease_id = null, lease_until = null where link_id = $1", [linkId]);
     await vi.waitFor(() => expect(changesOf(id)).toHaveLength(1), PATIENT);
   });
 

@@ -21,7 +21,7 @@ export function foldRead(link: Link, side: Side, read: Read, known: KnownIntegra
   switch (result.kind) {
     case 'found': return applyImage(link, recordImage(result.record, side, known.integrationId, { from: read.from, to: read.to, readById: true }), known.context, NO_OWN_TIMES, now);
     case 'merged': return decideLink(repoint(link, side, result.mergedInto, now), known.context, now);
-    case 'gone': return decideLink(applyGone(link, side, { how: result.how, by: 'read', observedFrom: read.from, revision: null }, known.context, now), known.context, now);
+    case 'gone': return decideLink(applyGone(link, side, { how: result.how, by: 'read', observedFrom: read.from, observedTo: read.to, revision: null }, known.context, now), known.context, now);
     default: return result satisfies never;
   }
 }

@@ -31,8 +31,8 @@ function stateOf({ state }: Link): Deleted['state'] {
   if (isDeleteHold(state.hold)) return 'conflict';
   if (state.remove) return 'removing';
   if (gone.length === 0) return 'unlinked';
-  if (gone.length > 1) return 'deleted';
   if (gone.some((one) => one.settledAt === undefined)) return 'settling';
+  if (gone.length > 1) return 'deleted';
   return gone.some((one) => one.how !== 'deleted') ? 'unproven' : 'ignored';
 }
 

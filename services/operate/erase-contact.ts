@@ -21,7 +21,7 @@ import { findLinksOfFormer } from '../../store/deleted.ts';
 import { lockLinks, saveLinks } from '../../store/links.ts';
 import type { StoredLink } from '../../store/links.ts';
 import { erasureOf as newErasure } from '../../store/new-erasure.ts';
-import { clearDeadLetters, clearDecisions, clearMatchKeys, clearWaitingHints } from '../../store/traces.ts';
+import { clearTraces } from '../../store/traces.ts';
 import { erasureOf } from './erasure-view.ts';
 import { filterOf } from './list-deleted.ts';
 import type { ResolveDeps } from './resolve-conflict.ts';
@@ -85,7 +85,8 @@ async function eraseLocked(transaction: Transaction, deps: EraseDeps, order: Era
     systems: [...fresh, ...again].flatMap(({ link, asked, notAsked }) => [...asked, ...notAsked].map((side) => ({ side, integration: link.integrationId, id: idOn(link, side) ?? '', asked: asked.includes(side) }))),
   };
   if (!order.dryRun) return answer;
-  throw new Counted({ ...answer, items: { ...answer.items, ...await countTraces(transaction, erasure) } });
+  // What clearing would find; the transaction is given up.
+  throw new Counted({ ...answer, items: { ...answer.items, ...await clearTraces(transaction, erasure, []) } });
 }
 
 function erasureOfPlans(deps: EraseDeps, plans: readonly Planned[], head: { readonly tenantId: string; readonly erasureId: string; readonly requestedBy: string; readonly at: number }): NewErasure {
@@ -141,16 +142,6 @@ function withParted(erasure: NewErasure, links: readonly Link[]): NewErasure {
     integrationId, linkId, bevatelId: side === 'bevatel' ? id : null, externalId: side === 'external' ? id : null,
   })));
   return { ...erasure, records: [...erasure.records, ...parted] };
-}
-
-/** What clearing would find; the transaction is given up afterwards. */
-async function countTraces(transaction: Transaction, erasure: NewErasure): Promise<Record<string, number>> {
-  return {
-    match_keys: await clearMatchKeys(transaction, erasure),
-    decisions: await clearDecisions(transaction, erasure),
-    dead_letters: await clearDeadLetters(transaction, erasure, []),
-    waiting_hints: await clearWaitingHints(transaction, erasure),
-  };
 }
 
 /** The newest first. */

@@ -16,7 +16,7 @@ import { LANES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { markCleared, takeToClear, writeReceipts } from '../../store/erasures.ts';
 import type { ErasureHead, Receipt } from '../../store/erasures.ts';
-import { clearDeadLetters, clearDecisions, clearMatchKeys, clearWaitingHints } from '../../store/traces.ts';
+import { TRACE_PLACES, clearTraces } from '../../store/traces.ts';
 
 export interface ClearDeps {
   readonly pool: Pool;
@@ -57,15 +57,10 @@ export async function clearOnce(deps: ClearDeps): Promise<number> {
 
 async function clear(transaction: Transaction, deps: ClearDeps, erasure: ErasureHead, keeping: ReadonlyMap<string, TopicKeeping>): Promise<void> {
   const keys = keysOf(erasure);
-  const counts = {
-    match_keys: await clearMatchKeys(transaction, erasure),
-    decisions: await clearDecisions(transaction, erasure),
-    dead_letters: await clearDeadLetters(transaction, erasure, [...keys.changes, ...keys.hints]),
-    waiting_hints: await clearWaitingHints(transaction, erasure),
-  };
+  const counts = await clearTraces(transaction, erasure, [...keys.changes, ...keys.hints]);
   await deps.publisher.publish(tombstones(deps, keys.changes));
   const at = deps.clock();
-  const done = Object.entries(counts).map(([place, items]): Receipt => ({ place: place as keyof typeof counts, integrationId: '', state: 'done', items, at, untilAt: null, detail: null }));
+  const done = TRACE_PLACES.map((place): Receipt => ({ place, integrationId: '', state: 'done', items: counts[place], at, untilAt: null, detail: null }));
   const redis: Receipt = { place: 'redis', integrationId: '', state: 'expires', items: null, at, untilAt: at + REDIS_MS, detail: 'hashes of requests only' };
   writeReceipts(transaction, erasure, [...done, redis, ...TOPICS.map(({ name }) => topicReceipt(name, keeping.get(topicName(deps.topicPrefix, name)), keys.changes.length, at))]);
   markCleared(transaction, erasure, at);
@@ -91,11 +86,14 @@ function tombstones({ topicPrefix }: ClearDeps, keys: readonly string[]): Messag
   return LANES.flatMap((lane) => keys.map((key) => ({ topic: topicName(topicPrefix, changesTopic(lane)), key, value: null })));
 }
 
-/** A topic that nobody bounds keeps what it has: its receipt says so. */
+/**
+ * Compaction acts when a partition is written to again, which nobody can promise; what is promised is the age. A topic that
+ * nobody bounds keeps what it has, and its receipt says so.
+ */
 function topicReceipt(name: string, keeping: TopicKeeping | undefined, keys: number, at: number): Receipt {
   const isCompacted = LANES.some((lane) => changesTopic(lane) === name) && keeping?.compactedMs != null;
-  const bounds = [keeping?.agedMs ?? null, isCompacted ? keeping.compactedMs : null].filter((ms) => ms !== null);
+  const bound = keeping?.agedMs ?? (isCompacted ? keeping.compactedMs : null);
   const common = { place: `topic:${name}` as const, integrationId: '', items: isCompacted ? keys : null, at };
-  if (bounds.length === 0) return { ...common, state: 'refused', untilAt: null, detail: 'retention_unbounded' };
-  return { ...common, state: 'expires', untilAt: at + Math.min(...bounds), detail: isCompacted ? 'tombstones' : 'retention' };
+  if (bound === null) return { ...common, state: 'refused', untilAt: null, detail: 'retention_unbounded' };
+  return { ...common, state: 'expires', untilAt: at + bound, detail: isCompacted ? 'tombstones' : 'retention' };
 }
