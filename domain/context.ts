@@ -19,10 +19,10 @@ export interface LinkContext {
 }
 
 /** The context of an integration; keep it, its phone rules remember what they parsed. */
-export function buildContext(integration: Integration): LinkContext {
+export function buildContext(integration: Integration, external: Capabilities = CAPABILITIES[integration.system]): LinkContext {
   return {
     mapping: buildMapping(integration),
-    capabilities: { bevatel: CAPABILITIES.bevatel, external: CAPABILITIES[integration.system] },
+    capabilities: { bevatel: CAPABILITIES.bevatel, external },
     toleranceMs: integration.conflicts.toleranceMs,
     fallback: integration.conflicts.fallback,
     oscillation: integration.oscillation,

@@ -29,7 +29,7 @@ export async function parkHints(pool: Pool, hints: readonly ContactHint[], dueAt
 /** Hints whose turn has come, the longest waiting first. */
 export async function dueHints(pool: Pool, key: IntegrationKey, now: number, limit: number): Promise<readonly WaitingHint[]> {
   const { rows } = await pool.query<{ hint: ContactHint; version: string }>(
-    'select hint, version from waiting_hints where tenant_id = $1 and integration_id = $2 and due_at <= $3 order by due_at, parked_at limit $4',
+    'select hint, version from waiting_hints where tenant_id = $1 and integration_id = $2 and due_at <= $3 order by due_at, parked_at, side, record_id limit $4',
     [key.tenantId, key.integrationId, now, limit],
   );
   return rows;

@@ -3,6 +3,7 @@ import type { Consumption, ConsumeOptions } from '../../runtime/consume.ts';
 import { consumeBatches } from '../../runtime/consume.ts';
 import type { Deps } from '../../runtime/deps.ts';
 import type { Batch, BatchOutcome } from '../../runtime/partition.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import type { SyncError } from '../../schemas/errors.ts';
 import { isSyncError } from '../../schemas/errors.ts';
 import { changesTopic, topicName } from '../../schemas/topics.ts';
@@ -22,6 +23,7 @@ export interface LaneOptions {
   readonly relayDeps: RelayDeps;
   readonly metrics: ReconcileMetrics;
   readonly maxBatch: number;
+  readonly sleep: Sleep;
   readonly onFatal: (error: SyncError) => void;
 }
 
@@ -75,7 +77,7 @@ export async function consumeLane(options: LaneOptions): Promise<Consumption> {
   };
 
   const consume: ConsumeOptions = {
-    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, lingerMs: LINGER_MS, onBatch, onFatal: options.onFatal,
+    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, lingerMs: LINGER_MS, sleep: options.sleep, onBatch, onFatal: options.onFatal,
     positions: {
       kind: 'stored', positionOf,
       onExpired: async (_topic, partition, from, to) => {

@@ -26,7 +26,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
-  const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, onFatal })));
+  const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, sleep, onFatal })));
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
