@@ -18,6 +18,7 @@ export interface Created extends Happening {
   readonly kind: 'created';
   readonly deed: number | null;
   readonly person: string;
+  readonly typed: Image;
   readonly values: Image;
   readonly attempt: string | null;
   /** The partner's id that it was made with. */

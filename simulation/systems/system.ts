@@ -105,7 +105,7 @@ export class SimulatedSystem {
     const record: SimulatedRecord = { id, person, states: [] };
     this.records.set(id, record);
     const references = more.references ?? {};
-    this.#options.tell({ kind: 'created', ...this.#here(id), deed: author.deed, person, values, attempt: more.attempt ?? null, reference: Object.values(references)[0] ?? null });
+    this.#options.tell({ kind: 'created', ...this.#here(id), deed: author.deed, person, typed, values, attempt: more.attempt ?? null, reference: Object.values(references)[0] ?? null });
     this.become(record, 'created', { fields: values, references }, author);
     return record;
   }

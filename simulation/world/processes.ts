@@ -45,6 +45,11 @@ export class Processes {
     });
   }
 
+  /** All die, and nobody starts them again. */
+  end(): void {
+    for (const incarnation of this.#living) incarnation?.die(null);
+  }
+
   #start(slot: number): void {
     const { scheduler, faults, run, onFailedStart, seed } = this.#options;
     const life = (this.#lives[slot] ?? 0) + 1;

@@ -109,6 +109,11 @@ export class World {
     return work;
   }
 
+  /** Nothing of this world happens any more. */
+  end(): void {
+    this.processes.end();
+  }
+
   /** Takes everything of this world out of the database: some of what processes read there is of all tenants. */
   async clear(): Promise<void> {
     for (const table of ['integrations', 'links', 'match_keys', 'decisions', 'watermarks', 'waiting_hints', 'audit']) {
