@@ -16,7 +16,7 @@ export function storyOf(evidence: Evidence, person: Finding['person'], { withRea
   const records = new Set(evidence.records.filter((record) => person === null || record.person === person).map(({ system, id }) => `${system}/${id}`));
   const links = new Set(evidence.links.filter((link) => records.has(`bevatel/${link.bevatel_id}`) || records.has(`${link.integration_id}/${link.external_id}`)).map(({ link_id: id }) => id));
   const facts = evidence.journal.filter((fact) => (withReads || fact.kind !== 'read') && (fact.kind === 'trouble' || records.has(`${fact.system}/${fact.record}`)));
-  const decisions = evidence.decisions.filter((decision) => links.has(decision.link_id) && !SAYS_NOTHING_NEW.has(decision.verdict));
+  const decisions = evidence.decisions.filter((decision) => links.has(decision.link_id) && (decision.groups.length > 0 || !SAYS_NOTHING_NEW.has(decision.verdict)));
   const lines: Line[] = [...facts.map((fact) => ({ at: fact.at, text: tellFact(fact) })), ...decisions.flatMap(tellDecision)];
   return lines.toSorted((a, b) => a.at - b.at).map(({ at, text }) => `${clock(at)}  ${text}`);
 }

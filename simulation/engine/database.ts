@@ -14,19 +14,21 @@ import type { RealIo } from './real-io.ts';
 export class Database {
   readonly #pool: Pool;
   readonly #client: PoolClient;
+  readonly #observer: PoolClient;
   readonly #io: RealIo;
   readonly #waiting: (() => void)[] = [];
   #isTaken = false;
 
-  private constructor(pool: Pool, client: PoolClient, io: RealIo) {
+  private constructor(pool: Pool, [client, observer]: readonly [PoolClient, PoolClient], io: RealIo) {
     this.#pool = pool;
     this.#client = client;
+    this.#observer = observer;
     this.#io = io;
   }
 
   static async open(databaseUrl: string, io: RealIo): Promise<Database> {
-    const pool = createPool({ databaseUrl, applicationName: 'simulation', max: 1, onError: () => undefined });
-    return new Database(pool, await pool.connect(), io);
+    const pool = createPool({ databaseUrl, applicationName: 'simulation', max: 2, onError: () => undefined });
+    return new Database(pool, [await pool.connect(), await pool.connect()], io);
   }
 
   get client(): PoolClient {
@@ -35,17 +37,13 @@ export class Database {
 
   async close(): Promise<void> {
     this.#client.release();
+    this.#observer.release();
     await this.#pool.end();
   }
 
-  /** A look or a deed of the simulation itself, outside of simulated time; waits for an open transaction. */
+  /** A look or a deed of the simulation itself, outside of simulated time and beside the processes' connection. */
   async ask<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    const free = await this.take();
-    try {
-      return (await this.send({ text, values: [...values] })).rows as R[];
-    } finally {
-      free();
-    }
+    return (await this.#observer.query(text, [...values])).rows as R[];
   }
 
   send(statement: QueryConfig): Promise<QueryResult> {

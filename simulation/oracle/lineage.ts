@@ -1,7 +1,8 @@
 /**
  * Lineage: which edits stand behind each value that a record ever had. An edit holds what its author saw on that record;
  * a write of the product holds what its source held when it was sent. Where a value could come from several states of its
- * source, all of them count: the oracle errs on the product's side.
+ * source, all of them count, and sides that show the same at one moment share what they hold: the oracle errs on the
+ * product's side.
  */
 import type { Created, Edited, Fact, Merged, SystemName, Written } from '../journal.ts';
 import { GROUPS } from '../schedule/groups.ts';
@@ -47,7 +48,10 @@ export class Lineage {
   /** `integration/Bevatel id` → external id. */
   readonly #externalOf = new Map<string, string>();
 
-  constructor({ journal, links }: Evidence) {
+  readonly #integrations: readonly string[];
+
+  constructor({ journal, links, schedule }: Evidence) {
+    this.#integrations = Object.keys(schedule.dials.systems);
     for (const fact of journal) this.#pairUp(fact);
     for (const { integration_id: integration, bevatel_id: bevatel, external_id: external } of links) {
       if (bevatel !== null && external !== null) this.#pair(integration, bevatel, external);
@@ -167,7 +171,17 @@ export class Lineage {
     return this.#raw.get(`${system}/${record}`) ?? {};
   }
 
-  #stand(system: SystemName, record: string, group: Group, standing: Standing): void {
+  /** Where a partner shows the same at this moment, whoever goes on from either side has seen what both hold. */
+  #stand(system: SystemName, record: string, group: Group, made: Omit<Standing, 'holds'> & { readonly holds: Set<number> }): void {
+    const standing: Standing = made;
+    for (const integration of this.#integrations) {
+      const partner = this.partner(system, record, integration);
+      const theirs = partner && this.#standings.get(keyOf(partner.system, partner.record, group))?.at(-1);
+      if (theirs?.meaning !== standing.meaning) continue;
+      for (const id of theirs.holds) made.holds.add(id);
+      const shared = { ...theirs, holds: new Set([...theirs.holds, ...made.holds]) };
+      this.#standings.get(keyOf(partner?.system ?? '', partner?.record ?? '', group))?.splice(-1, 1, shared);
+    }
     const key = keyOf(system, record, group);
     const list = this.#standings.get(key);
     if (list) list.push(standing);

@@ -26,7 +26,7 @@ function judgeDecisions({ decisions, published }: Evidence): Finding[] {
   const unpublished = decisions.filter(({ decision_id: id }) => !published.has(id));
   return [
     ...twice.map(([key]): Finding => ({ invariant: 'I7', class: 'unexplained', person: null, what: `the decision ${key} was made twice` })),
-    ...(unpublished.length > 0 ? [{ invariant: 'I7', class: 'unexplained', person: null, what: `${unpublished.length} decisions never reached their topic` } as const] : []),
+    ...(unpublished.length > 0 ? [{ invariant: 'I7', class: 'unexplained', person: null, what: `${unpublished.length} decisions never reached their topic, such as ${unpublished[0]?.decision_id} (${unpublished[0]?.cause})` } as const] : []),
   ];
 }
 

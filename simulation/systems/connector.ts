@@ -47,7 +47,8 @@ export function connectorOf(options: ConnectorOptions): Connector {
 
 function readOne({ system, role, clock, tell }: ConnectorOptions, id: string, asOf: number, fields: readonly string[], histories: boolean): ReadResult {
   const record = system.find(id);
-  const state = record && stateAt(record, asOf);
+  // A new record may be shown late, but is not denied: what a system denies is proof (I9).
+  const state = record && (stateAt(record, asOf) ?? record.states[0]?.state);
   tell({ kind: 'read', at: clock(), system: system.name, record: id, by: role, asOf });
   if (!state) return { kind: 'gone', id, how: 'not_found' };
   if (typeof state.life === 'object') return { kind: 'merged', id, mergedInto: state.life.mergedInto };

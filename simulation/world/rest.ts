@@ -32,6 +32,7 @@ async function unfinished({ database, tenant, scheduler }: World): Promise<strin
   const [counts = {}] = await database.ask<Record<string, string>>(`
     select (select count(*) from links where tenant_id = $1 and due_at is not null) as "links are due",
       (select count(*) from links where tenant_id = $1 and lease_until > $2) as "links are leased",
+      (select count(*) from decisions where tenant_id = $1 and awaits_relay) as "decisions wait for their topic",
       (select count(*) from waiting_hints where tenant_id = $1) as "hints wait",
       (select count(*) from integrations where tenant_id = $1 and matched_at is null) as "integrations are not listed",
       (select count(*) from listings where tenant_id = $1 and stored_at is null) as "listings are not stored"`, [tenant, scheduler.now]);
