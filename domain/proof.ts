@@ -94,7 +94,8 @@ function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkCont
  */
 function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
-  const isProven = mayShow(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
+  const isShown = evidence.some((one) => one.shown !== null || one.isInHistory) && !isContradicted(image, evidence, context);
+  const isProven = mayShow(attempt, image, context) && isShown || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
   if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
   let seen = state.seen[image.side];
@@ -107,6 +108,14 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
     else if (!sameOn(lens, image.side, pick(seen.values, lens.fields[image.side]) ?? [], written.sent)) seen = editedSince(seen, lens, image.side, attempt.sentAt);
   }
   return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null };
+}
+
+/**
+ * A write to a strict side makes one revision with all its groups. Where one of them stands as it did before, another's was
+ * written alike by somebody else, such as a sibling link (hub and spoke), or ours was edited over: the skipped revision tells.
+ */
+function isContradicted(image: SideImage, evidence: readonly Evidence[], context: LinkContext): boolean {
+  return context.capabilities[image.side].revisions === 'strict' && evidence.some((one) => one.otherwise === 'before');
 }
 
 /** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */
