@@ -2,7 +2,7 @@
  * I2, no lost edit. Each edit is the final value, or was edited on top of, or was overridden by a verdict that names it,
  * or waits where an operator sees it. An edit that fell into a window that its system leaves blind is excused and counted.
  */
-import type { Fact, Read } from '../journal.ts';
+import type { Created, Fact, Read, Written } from '../journal.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import type { Edit, Lineage, Standing } from './lineage.ts';
 import { sideOf } from './lineage.ts';
@@ -126,28 +126,35 @@ class EditJudge {
 
   /** Its side came back to where the two last agreed before anything was propagated, so it counts as unedited (I2). */
   #isUnedited(edit: Edit): boolean {
-    return this.#traces(edit).some(({ place, standing, said }) => {
-      const earlier = this.#lineage.standings(place.system, place.record, edit.group).filter(({ at }) => at < standing.at);
-      const isBack = standing.meaning === '' || earlier.some(({ meaning }) => meaning === standing.meaning);
-      return isBack && said.some(({ word }) => word.verdict === 'propagate' && word.writeTo === sideOf(place.system) && this.#words.base(word, edit.group, place.system) === standing.meaning);
+    return this.#traces(edit).some(({ place, standing }) => {
+      const standings = this.#lineage.standings(place.system, place.record, edit.group);
+      const isBack = standing.meaning === '' || standings.some(({ at, meaning }) => at < standing.at && meaning === standing.meaning);
+      const over = standings.find((next) => next.at > standing.at && next.write !== null);
+      return isBack && over !== undefined && this.#saidOf(place, edit).some(({ word, at }) => at <= over.at && word.writeTo === sideOf(place.system)
+        && this.#words.base(word, edit.group, place.system) === standing.meaning);
     });
   }
 
   /**
-   * Nothing in the system could have told: no condition, no history, and the product's last look before the write was
-   * before the edit.
+   * Nothing in the system could have told: it has no condition and no history, and the product's last look before the
+   * write was before the edit; or its history does not name us, and shows our value in a form of its own.
    */
   #isInBlindWindow(edit: Edit): boolean {
     const dials = this.#evidence.schedule.dials.systems[edit.system];
-    if (dials?.kind !== 'blind') return false;
     const standings = this.#lineage.standings(edit.system, edit.record, edit.group);
     const over = standings.find((standing) => standing.at >= edit.at && standing.write !== null && !standing.holds.has(edit.id));
-    if (!over?.write) return false;
-    const sentAt = over.write.kind === 'written' ? over.write.sentAt : over.write.at;
-    const looked = this.#guards.filter((read) => read.system === edit.system && read.record === edit.record && read.at <= sentAt).at(-1);
-    if (looked && looked.asOf >= edit.at) return false;
+    if (!over?.write || !dials) return false;
+    const isUnnamed = dials.kind === 'hubspot' && !dials.namesUs && over.sent !== over.meaning;
+    if (!isUnnamed && (dials.kind !== 'blind' || this.#isSeenBefore(edit, over.write))) return false;
     this.#blindWindows += 1;
     return true;
+  }
+
+  /** The product looked at the record after the edit and before it sent the write. */
+  #isSeenBefore(edit: Edit, write: Written | Created): boolean {
+    const sentAt = write.kind === 'written' ? write.sentAt : write.at;
+    const looked = this.#guards.filter((read) => read.system === edit.system && read.record === edit.record && read.at <= sentAt).at(-1);
+    return looked !== undefined && looked.asOf >= edit.at;
   }
 
   #saidOf({ system, record }: Place, { group }: Edit): readonly Said[] {
