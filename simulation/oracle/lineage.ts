@@ -174,14 +174,13 @@ export class Lineage {
   /** Where a partner shows the same at this moment, whoever goes on from either side has seen what both hold. */
   #stand(system: SystemName, record: string, group: Group, made: Omit<Standing, 'holds'> & { readonly holds: Set<number> }): void {
     const standing: Standing = made;
-    for (const integration of this.#integrations) {
+    const alike = this.#integrations.flatMap((integration) => {
       const partner = this.partner(system, record, integration);
-      const theirs = partner && this.#standings.get(keyOf(partner.system, partner.record, group))?.at(-1);
-      if (theirs?.meaning !== standing.meaning) continue;
-      for (const id of theirs.holds) made.holds.add(id);
-      const shared = { ...theirs, holds: new Set([...theirs.holds, ...made.holds]) };
-      this.#standings.get(keyOf(partner?.system ?? '', partner?.record ?? '', group))?.splice(-1, 1, shared);
-    }
+      const theirs = partner ? this.#standings.get(keyOf(partner.system, partner.record, group)) : undefined;
+      return theirs?.at(-1)?.meaning === standing.meaning ? [theirs] : [];
+    });
+    for (const theirs of alike) for (const id of theirs.at(-1)?.holds ?? []) made.holds.add(id);
+    for (const theirs of alike) theirs.splice(-1, 1, { ...(theirs.at(-1) as Standing), holds: new Set(made.holds) });
     const key = keyOf(system, record, group);
     const list = this.#standings.get(key);
     if (list) list.push(standing);
