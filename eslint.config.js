@@ -82,7 +82,7 @@ export default defineConfig(
     rules: {
       'no-restricted-imports': ['error', {
         paths: [kafkaClient],
-        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js)', message: 'domain is pure: it imports schemas, itself and libphonenumber-js alone.' }],
+        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js|entities$)', message: 'domain is pure: it imports schemas, itself, libphonenumber-js and entities alone.' }],
       }],
       'no-restricted-globals': ['error', 'process', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto', 'console'],
       'no-restricted-properties': ['error',

@@ -8,6 +8,7 @@
  *   `stalenessWindowMs`.
  * - `write` never repeats a request by itself: an answer that did not come is the outcome `unknown`, and the caller
  *   looks before it writes again (design §6).
+ * - An actor is `user:<id>` for a person; any other name is an automation, an import or an app.
  * - No method keeps state between calls, knows of links, or decides anything.
  */
 import type { ContactHint } from '../schemas/change.ts';

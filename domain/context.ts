@@ -10,27 +10,36 @@ import type { EditTime } from './link.ts';
 export interface LinkContext {
   readonly mapping: Mapping;
   readonly capabilities: Readonly<Record<Side, Capabilities>>;
-  /** For `latest_wins`: edits closer than this are of unknown order (ms). */
+  /** How far the clocks of systems may be apart (ms). */
   readonly toleranceMs: number;
-  readonly fallback: 'bevatel_wins' | 'external_wins' | 'manual';
   readonly oscillation: { readonly flips: number; readonly withinMs: number };
+  /** F7 and F8 of the requirements form. */
+  readonly unavailable: Integration['unavailable'];
+  readonly requiredMissing: Integration['requiredMissing'];
   /** Sides on which a missing partner may be created. */
   readonly creates: Readonly<Record<Side, boolean>>;
 }
 
 /** The context of an integration; keep it, its phone rules remember what they parsed. */
-export function buildContext(integration: Integration, external: Capabilities = CAPABILITIES[integration.system]): LinkContext {
+export function buildContext(integration: Integration, external: Capabilities = externalCapabilities(integration)): LinkContext {
   return {
     mapping: buildMapping(integration),
     capabilities: { bevatel: CAPABILITIES.bevatel, external },
     toleranceMs: integration.conflicts.toleranceMs,
-    fallback: integration.conflicts.fallback,
     oscillation: integration.oscillation,
+    unavailable: integration.unavailable,
+    requiredMissing: integration.requiredMissing,
     creates: {
       bevatel: integration.create.bevatel && integration.direction !== 'to_external',
       external: integration.create.external && integration.direction !== 'to_bevatel',
     },
   };
+}
+
+/** What the system promises, as far as the integration does not know it better. */
+function externalCapabilities({ system, stalenessMs }: Integration): Capabilities {
+  const declared: Capabilities = CAPABILITIES[system];
+  return stalenessMs === undefined ? declared : { ...declared, stalenessWindowMs: stalenessMs };
 }
 
 /**

@@ -151,7 +151,7 @@ describe('decideGroup: direction', () => {
 });
 
 describe('decideGroup: invalid values', () => {
-  const consent = { bevatel: 'consent', external: 'consent__c', lens: 'picklist', values: { opted_in: 'Yes', opted_out: 'No', unknown: 'Maybe' } };
+  const consent = { bevatel: 'consent', external: 'consent__c', lens: 'picklist', values: { opted_in: 'Yes', opted_out: 'No', unknown: 'Maybe' }, policy: 'latest_wins' };
   it.each<[string, object, Value, Value, readonly [Value, Value], string]>([
     ['skip: no source', { invalid: 'skip' }, 'opted_in', 'Perhaps', ['opted_in', 'Yes'], 'skipped (invalid:picklist) → nothing'],
     ['quarantine: no source', { invalid: 'quarantine' }, 'opted_in', 'Perhaps', ['opted_in', 'Yes'], 'skipped (invalid:picklist) → nothing'],
@@ -228,7 +228,7 @@ describe('decideGroup: what is held', () => {
     expect(told(decide({}, bevatel, external, { state: conflict().state, now: NOW + 5_000, ...more }))).toBe(then);
   });
 
-  it.each(['rejected', 'unique_violation', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
+  it.each(['rejected', 'schema_missing', 'unique_violation', 'unknown_outcome'] as const)('a fact about a write holds (%s) until a value moves', (type) => {
     const held: Held = { type, since: NOW - 9_000, bevatel: ['b'], external: ['o'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME };
     const state: GroupState = { base: [['o'], ['o']], held };
     expect(told(decide({}, 'b', 'o', { state, externalTime: exactly(NOW, null) }))).toBe(`unchanged (still_held) → held ${type}`);
@@ -238,8 +238,9 @@ describe('decideGroup: what is held', () => {
   it('I2: what was overwritten in flight waits for the operator whatever moves, with the pair as it is now', () => {
     const held: Held = { type: 'overwritten_in_flight', since: NOW - 9_000, bevatel: ['b'], external: ['b'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME, overwritten: ['h'] };
     const decision = decide({}, 'c', 'b', { state: { base: [['b'], ['b']], held } });
-    expect(told(decision)).toBe('unchanged (still_held) → held overwritten_in_flight');
-    expect(decision.state.held).toMatchObject({ bevatel: ['c'], external: ['b'], overwritten: ['h'] });
+    expect(told(decision)).toBe('conflict_held (overwritten_in_flight) → held overwritten_in_flight');
+    expect(decision.state.held).toMatchObject({ since: NOW, bevatel: ['c'], external: ['b'], overwritten: ['h'] });
+    expect(told(decide({}, 'c', 'b', { state: decision.state, now: NOW + 1 }))).toBe('unchanged (still_held) → held overwritten_in_flight');
   });
 
   it('a hold that an outcome set has a verdict at the moment it was set (I2)', () => {

@@ -9,7 +9,7 @@
  * | pair | as base        | as base        | nothing wanted |
  * | pair | changed        | as base        | wanted on external (`propagate`), or `converged` if it has that value already |
  * | pair | changed        | changed, agree | `converged`, base := the pair |
- * | pair | changed        | changed        | conflict by policy |
+ * | pair | changed        | changed        | conflict by policy (domain/policy.ts) |
  *
  * An outstanding attempt or an awaited read makes it `in_flight`; every other verdict replaces what was wanted.
  */
@@ -22,8 +22,9 @@ import type { MappedLens } from './lenses/mapping.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { Base, EditTime, GroupState, Held, Wanted } from './link.ts';
-import { afterPropagation } from './oscillation.ts';
-import { laterEdit, sameTime } from './time.ts';
+import { afterPropagation, fighters } from './oscillation.ts';
+import { choose, isSilenced } from './policy.ts';
+import { sameTime } from './time.ts';
 
 export interface GroupInput {
   readonly rule: MappedLens;
@@ -45,7 +46,7 @@ export interface GroupDecision {
  * Facts about a write, not about the pair: they hold until either side's value moves or an operator speaks. What was
  * overwritten in flight stands on neither side any more, so it waits for the operator whatever moves (I2).
  */
-const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'unique_violation', 'unknown_outcome']);
+const STICKY: ReadonlySet<ConflictType> = new Set(['overwritten_in_flight', 'rejected', 'schema_missing', 'unique_violation', 'unknown_outcome']);
 
 /** The two sides' values and times, all known. */
 interface Pair {
@@ -101,7 +102,7 @@ function oneSided(lens: Lens): Side | null {
 function decideConstant(pair: Pair, side: Side): GroupDecision {
   const source = otherSide(side);
   const isFill = isEmpty(pair.lens, side, pair.values[side]);
-  if (isFill || pair.rule.policy === `${source}_wins`) return propagate(pair, source, 'constant', isFill ? 'filled' : 'propagate');
+  if (isFill || pair.rule.conflicts.policy === `${source}_wins`) return propagate(pair, source, 'constant', isFill ? 'filled' : 'propagate');
   return agreed(pair, 'unchanged', 'constant');
 }
 
@@ -148,30 +149,48 @@ function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   const bevatelChanged = isChanged(pair, base, 'bevatel');
   const externalChanged = isChanged(pair, base, 'external');
   if (!bevatelChanged && !externalChanged) return quiet(cleared(pair.state), pair.lens.name, 'unchanged', 'equal_base');
-  if (bevatelChanged !== externalChanged) return propagate(pair, bevatelChanged ? 'bevatel' : 'external', 'one_side_changed', 'propagate');
+  if (bevatelChanged !== externalChanged) {
+    const changed: Side = bevatelChanged ? 'bevatel' : 'external';
+    if (isSilenced({ ...pair, rule: pair.rule.conflicts }, changed)) return conflict(pair, 'update_update_same_field');
+    return propagate(pair, changed, 'one_side_changed', 'propagate');
+  }
   if (agree(pair.lens, pair.values.bevatel, pair.values.external)) return agreed(pair, 'converged', 'same_edit');
   return conflict(pair, 'update_update_same_field');
 }
 
-/** Direction decides before policy: the side that is not a source is overridden by name (I2). */
-function conflict(pair: Pair, type: ConflictType): GroupDecision {
-  const { rule, context, times } = pair;
-  if (rule.direction !== 'both') return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', 'direction', 'conflict_resolved', type);
-  const resolution = pair.state.resolution;
-  if (resolution && identical(resolution.bevatel, pair.values.bevatel) && identical(resolution.external, pair.values.external)) {
+/**
+ * Direction decides before policy: the side that is not a source is overridden by name (I2). A statement of consent is
+ * not: what may not be written where it is lacking is skipped.
+ */
+function conflict(pair: Pair, kind: ConflictType): GroupDecision {
+  const { rule, values } = pair;
+  const isConsent = rule.conflicts.policy === 'most_restrictive';
+  const type = isConsent ? 'consent_disagree' : kind;
+  if (rule.direction !== 'both' && !isConsent) return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', 'direction', 'conflict_resolved', type);
+  const { resolution } = pair.state;
+  if (resolution && identical(resolution.bevatel, values.bevatel) && identical(resolution.external, values.external)) {
     return propagate(pair, resolution.winner, 'operator', 'conflict_resolved', type);
   }
-  if (rule.policy === 'latest_wins') {
-    const later = laterEdit(times.bevatel, times.external, context.toleranceMs);
-    if (later !== 'unknown') return propagate(pair, later, 'policy:latest_wins', 'conflict_resolved', type);
-    return byFixedPolicy(pair, context.fallback, `policy:latest_wins:unknown_order:${context.fallback}`, type);
+  const choice = choose({ lens: pair.lens, rule: rule.conflicts, base: pair.state.base, values, times: pair.times });
+  switch (choice.kind) {
+    case 'winner': return propagate(pair, choice.winner, choice.rule, 'conflict_resolved', type);
+    case 'merged': return merge(pair, choice.bevatel, choice.rule, type);
+    case 'hold': return held(pair, type, choice.rule);
+    default: return choice satisfies never;
   }
-  return byFixedPolicy(pair, rule.policy, `policy:${rule.policy}`, type);
 }
 
-function byFixedPolicy(pair: Pair, policy: 'bevatel_wins' | 'external_wins' | 'manual', rule: string, type: ConflictType): GroupDecision {
-  if (policy === 'manual') return held(pair, type, rule);
-  return propagate(pair, policy === 'bevatel_wins' ? 'bevatel' : 'external', rule, 'conflict_resolved', type);
+/**
+ * Both sides are to get a value that neither may have. Bevatel goes first, which keeps what it is given, as a step that
+ * leaves the base alone; decided anew from there, its value propagates to the other system, whatever that makes of it.
+ */
+function merge(pair: Pair, bevatel: Values, rule: string, type: ConflictType): GroupDecision {
+  const { lens, values } = pair;
+  const external = lens.toExternal(bevatel, values.external);
+  if (!external.ok) return held(pair, type, `${rule}:untranslatable:${external.reason}`);
+  if (sameOn(lens, 'bevatel', bevatel, values.bevatel)) return propagate(pair, 'bevatel', rule, 'conflict_resolved', type);
+  if (sameOn(lens, 'external', external.values, values.external)) return propagate(pair, 'external', rule, 'conflict_resolved', type);
+  return want(pair, { side: 'bevatel', values: bevatel, isStep: true }, 'external', rule, 'conflict_resolved', type);
 }
 
 /** Wants the source's value on the other side; what it cannot write it names. */
@@ -182,13 +201,16 @@ function propagate(pair: Pair, from: Side, rule: string, verdict: Verdict, type?
   const translated = translate(lens, from, values[from], values[target]);
   if (!translated.ok) return skipped(pair, `untranslatable:${translated.reason}`);
   if (sameOn(lens, target, translated.values, values[target])) return agreed(pair, 'converged', rule);
-  const wanted: Wanted = { side: target, values: translated.values };
+  return want(pair, { side: target, values: translated.values }, from, rule, verdict, type);
+}
+
+function want(pair: Pair, wanted: Wanted, from: Side, rule: string, verdict: Verdict, type?: ConflictType): GroupDecision {
   const { held: before } = pair.state;
   if (before?.type === 'oscillation' && isSamePair(before, pair)) return held(pair, 'oscillation', 'oscillation_breaker');
-  const isNew = !pair.state.wanted || pair.state.wanted.side !== target || !identical(pair.state.wanted.values, translated.values);
-  if (!isNew && verdict === 'propagate' && !before && !pair.state.skipped) return quiet(pair.state, lens.name, 'unchanged', 'still_wanted');
+  const isNew = !pair.state.wanted || pair.state.wanted.side !== wanted.side || !identical(pair.state.wanted.values, wanted.values);
+  if (!isNew && verdict === 'propagate' && !before && !pair.state.skipped) return quiet(pair.state, pair.lens.name, 'unchanged', 'still_wanted');
   const breaker = isNew ? afterPropagation(pair.state.trail, wanted, pair.context.oscillation, pair.now) : { trail: pair.state.trail, isOscillating: false };
-  if (breaker.isOscillating) return held({ ...pair, state: { ...pair.state, ...trailOf(breaker.trail) } }, 'oscillation', 'oscillation_breaker', pair.times[from].actor ?? undefined);
+  if (breaker.isOscillating) return held({ ...pair, state: { ...pair.state, ...trailOf(breaker.trail) } }, 'oscillation', 'oscillation_breaker', fighters(pair.times, from));
   return {
     state: { ...cleared(pair.state), wanted, ...trailOf(breaker.trail), ...(pair.state.resolution ? { resolution: pair.state.resolution } : {}) },
     verdict: verdictOf(pair, verdict, rule, { write: wanted, ...(type ? { type } : {}) }),
@@ -206,14 +228,14 @@ function agreed(pair: Pair, verdict: Verdict, rule: string): GroupDecision {
   };
 }
 
-function held(pair: Pair, type: ConflictType, rule: string, detail?: string): GroupDecision {
+function held(pair: Pair, type: ConflictType, rule: string, more: Pick<Held, 'detail' | 'owner'> = {}): GroupDecision {
   const before = pair.state.held;
   const isSame = before !== undefined && before.type === type && isSamePair(before, pair);
   const next: Held = isSame ? before : {
     type, since: pair.now,
     bevatel: pair.values.bevatel, external: pair.values.external,
     bevatelTime: pair.times.bevatel, externalTime: pair.times.external,
-    ...(detail === undefined ? {} : { detail }),
+    ...more,
   };
   return { state: { ...cleared(pair.state), held: next }, verdict: heldVerdict(pair, next, rule) };
 }
@@ -231,7 +253,7 @@ function isSamePair(before: Held, pair: Pair): boolean {
 function stillHeld(pair: Pair, before: Held): GroupDecision | null {
   const isSame = sameOn(pair.lens, 'bevatel', before.bevatel, pair.values.bevatel) && sameOn(pair.lens, 'external', before.external, pair.values.external);
   if (!isSame && before.type !== 'overwritten_in_flight') return null;
-  const next: Held = isSame ? before : { ...before, bevatel: pair.values.bevatel, external: pair.values.external, bevatelTime: pair.times.bevatel };
+  const next: Held = isSame ? before : { ...before, since: pair.now, bevatel: pair.values.bevatel, external: pair.values.external, bevatelTime: pair.times.bevatel };
   return { state: { ...cleared(pair.state), held: next }, verdict: heldVerdict(pair, next, before.type) };
 }
 

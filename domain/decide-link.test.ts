@@ -133,6 +133,17 @@ describe('groups are decided apart', () => {
     expect(story.wanted('email')).toBe('external:new@b.de');
   });
 
+  it('I2: edits of different groups on both sides each go their way, and it is said that they met', () => {
+    const story = new Story({ fields: NAME_AND_EMAIL });
+    story.shows('bevatel', { company_name: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.shows('external', { company: 'o', email: 'a@b.de' }, { revision: '10' });
+    story.shows('bevatel', { company_name: 'b', email: 'a@b.de' }, { revision: '11' });
+    expect(story.conflicts()).toEqual([]);
+    story.shows('external', { company: 'o', email: 'new@b.de' }, { revision: '11' });
+    expect([story.wanted(), story.wanted('email')]).toEqual(['external:b', 'bevatel:new@b.de']);
+    expect(story.verdicts.at(-1)).toMatchObject({ group: 'email', verdict: 'propagate', conflict: 'update_update_disjoint' });
+  });
+
   it('one in flight does not keep the others, but no second write goes out', () => {
     const story = new Story({ fields: NAME_AND_EMAIL });
     story.shows('bevatel', { company_name: 'o', email: 'a@b.de' }, { revision: '10' });

@@ -67,11 +67,27 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
     if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
   }
   const referenceDue = missingReferences(link, context);
+  const settled = state.merged === undefined && state.guarded === undefined ? state : settledMerge(state, groups);
   return {
-    link: { ...link, state: { ...state, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
-    groups: verdicts,
+    link: { ...link, state: { ...settled, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
+    groups: verdicts.length > 0 ? withDisjoint(verdicts, groups) : verdicts,
     verdict: null,
   };
+}
+
+/** A merge is over when the survivor was read and nothing is wanted for its sake; with it goes the guard on the whole link. */
+function settledMerge(state: LinkState, groups: LinkState['groups']): LinkState {
+  const isOver = state.merged === undefined || (state.readDue === undefined && Object.values(groups).every(({ wanted }) => wanted === undefined));
+  if (!isOver) return state;
+  const { merged: _merged, guarded: _guarded, ...rest } = state;
+  return rest;
+}
+
+/** Both sides were edited, in different groups: each edit goes its way, and it is said that the two met. */
+function withDisjoint(verdicts: readonly GroupVerdict[], groups: LinkState['groups']): readonly GroupVerdict[] {
+  const sides = new Set(Object.values(groups).flatMap(({ wanted }) => wanted?.side ?? []));
+  if (sides.size < 2) return verdicts;
+  return verdicts.map((one) => (one.verdict === 'propagate' && one.conflict === undefined ? { ...one, conflict: 'update_update_disjoint' as const } : one));
 }
 
 /** What `decideGroup` finds of most groups, found without looking further: both sides stand to the letter at the base. */
@@ -153,7 +169,7 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
 /** The first required group that is empty or unusable on the present side (F8 of the requirements form). */
 function missingRequired(seen: Seen, present: Side, context: LinkContext): string | null {
   for (const rule of context.mapping.lenses) {
-    if (!rule.required) continue;
+    if (!rule.required || (context.requiredMissing === 'default' && rule.defaultValue !== null)) continue;
     const values = pick(seen.values, rule.lens.fields[present]);
     if (!values || isEmpty(rule.lens, present, values) || !rule.lens.canonical(present, values).ok) return rule.lens.name;
   }

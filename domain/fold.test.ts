@@ -45,6 +45,11 @@ describe('foldImage: order', () => {
     ['none, read by id after the staleness window', { ...NONE, stalenessWindowMs: 100 }, { revision: null, image: { company: 'x' }, readById: true, observedFrom: RECORDED + 101 }, 'folded'],
     ['a revision that is missing for once', STRICT, { revision: null, image: { company: 'x' } }, 'read_again'],
     ['only the reference differs', NONE, { revision: null, reference: null, ...byId }, 'folded'],
+    ['strict, equal, a field that was not known before', STRICT, { image: { company: 'o', city: 'Riyadh' } }, 'folded'],
+    ['approximate, equal, a field that was not known before', HISTORY, { image: { company: 'o', city: 'Riyadh' } }, 'folded'],
+    ['equal, a field that was not known before beside one that differs', STRICT, { image: { company: 'x', city: 'Riyadh' } }, 'read_again'],
+    ['strict, older, a field that was not known before', STRICT, { revision: '9', image: { company: 'o', city: 'Riyadh' } }, 'stale'],
+    ['approximate, older, a field that was not known before', HISTORY, { revision: '9', image: { company: 'o', city: 'Riyadh' } }, 'read_again'],
     ['a field that was not known before', NONE, { revision: null, image: { company: 'o', city: null }, ...byId }, 'folded'],
   ])('%s', (_given, capabilities, more, outcome) => {
     const before = seen();

@@ -5,7 +5,7 @@
  * |---|---|---|
  * | nothing seen yet      | folded      | folded |
  * | newer                 | folded      | folded |
- * | equal, strict or not  | duplicate   | folded if read by id after seen was recorded and the staleness window passed, else read again |
+ * | equal, strict or not  | duplicate, or folded if it shows fields that were not known | folded if read by id after seen was recorded and the staleness window passed, else read again |
  * | older, strict         | stale       | stale |
  * | older, approximate    | duplicate   | as equal |
  * | unknown               | duplicate   | as equal |
@@ -56,16 +56,27 @@ function foldOutcome(seen: Seen, next: SideImage, capabilities: Capabilities): F
   const order = compareRevisions(capabilities.revisions, seen.revision, next.revision);
   if (order === 'newer') return 'folded';
   if (order === 'older' && capabilities.revisions === 'strict') return 'stale';
-  if (sameImage(seen, next)) return 'duplicate';
+  if (sameImage(seen, next)) return order === 'equal' && addsFields(seen, next) ? 'folded' : 'duplicate';
   return next.readById && next.observedFrom > seen.recordedAt + capabilities.stalenessWindowMs ? 'folded' : 'read_again';
 }
 
 function sameImage(seen: Seen, next: SideImage): boolean {
   if (next.reference !== seen.reference) return false;
   for (const field in next.image) {
-    if (!sameValue(seen.values[field], next.image[field])) return false;
+    const known = seen.values[field];
+    if (known === undefined ? !isNewKnowledge(seen, next) : !sameValue(known, next.image[field])) return false;
   }
   return true;
+}
+
+/** Fields of the same revision that the mapping did not ask for before: what they hold is what that revision held. */
+function isNewKnowledge(seen: Seen, next: SideImage): boolean {
+  return next.revision !== null && next.revision === seen.revision;
+}
+
+function addsFields(seen: Seen, next: SideImage): boolean {
+  for (const field in next.image) if (seen.values[field] === undefined) return true;
+  return false;
 }
 
 function moved(seen: Seen | undefined, next: SideImage, capabilities: Capabilities, ownTimes: OwnTimes, now: number): Seen {
@@ -83,7 +94,8 @@ function moved(seen: Seen | undefined, next: SideImage, capabilities: Capabiliti
 /**
  * Per field: the source's time of a value that we wrote ourselves; else the time that its system gives; else, for a
  * changed value, the interval from the start of the read behind the earlier image, minus the staleness window, to the
- * end of the read behind the later one; unchanged values keep their time.
+ * end of the read behind the later one; unchanged values keep their time, and of one that was not known before nobody
+ * knows it.
  */
 export function timesOf(seen: Seen | undefined, next: SideImage, stalenessWindowMs: number, ownTimes: OwnTimes): Readonly<Record<string, EditTime>> {
   const times: Record<string, EditTime> = { ...seen?.times };
@@ -95,7 +107,7 @@ export function timesOf(seen: Seen | undefined, next: SideImage, stalenessWindow
     const own = ownTimes(next.side, field, next.image[field] ?? null);
     if (own) times[field] = own;
     else if (told) times[field] = exactly(told.at, told.actor);
-    else if (seen) times[field] = { from: seen.observedFrom - stalenessWindowMs, to: next.observedTo, actor: null };
+    else if (seen?.values[field] !== undefined) times[field] = { from: seen.observedFrom - stalenessWindowMs, to: next.observedTo, actor: null };
     else delete times[field];
   }
   return times;

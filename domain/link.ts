@@ -44,6 +44,8 @@ export type Base = readonly [Values, Values];
 export interface Wanted {
   readonly side: Side;
   readonly values: Values;
+  /** A step towards a value that neither side has yet: no agreement, so that the base stays as it is. */
+  readonly isStep?: true;
 }
 
 /** A conflict that waits for an operator; it holds its own group only. */
@@ -58,6 +60,8 @@ export interface Held {
   readonly overwritten?: Values;
   /** Error code or actor names; never a value. */
   readonly detail?: string;
+  /** `oscillation`: the side that should own the field, because something there keeps setting it. */
+  readonly owner?: Side;
 }
 
 /** An operator's word on a pair of values; void as soon as either side moved. */
@@ -84,6 +88,8 @@ export interface GroupState {
   readonly trail?: readonly (readonly [number, string])[];
   /** Why the sides may differ without anything wanted or held: the rule of the last `skipped`. */
   readonly skipped?: string;
+  /** The change-set that must be approved before what is wanted is written (domain/guards.ts). */
+  readonly guarded?: string;
 }
 
 export interface AttemptGroup {
@@ -91,7 +97,8 @@ export interface AttemptGroup {
   readonly source: Values;
   readonly before: Values | null;
   readonly time: EditTime;
-  readonly restore?: true;
+  /** Written without an agreement (a restore, a step): the base stays as it is. */
+  readonly keepsBase?: true;
 }
 
 /** A write of one link towards one side, recorded before the call (design §6). */
@@ -134,6 +141,10 @@ export interface LinkState {
   readonly referenceDue?: readonly Side[];
   readonly gone?: { readonly [S in Side]?: { readonly how: GoneHow; readonly at: number } };
   readonly hold?: LinkHold;
+  /** When the record of a side went on into another one; until the pair has come to rest again. */
+  readonly merged?: number;
+  /** The change-set that must be approved before anything is written for this link as a whole. */
+  readonly guarded?: string;
   /** After a failed write: not before, and how often it failed in a row. */
   readonly retry?: { readonly at: number; readonly count: number };
 }

@@ -1,7 +1,8 @@
 /** The oscillation breaker alone; decide-group.test.ts shows what becomes of a held field (I3). */
 import { expect, it } from 'vitest';
 import type { GroupState } from './link.ts';
-import { afterPropagation } from './oscillation.ts';
+import { afterPropagation, fighters } from './oscillation.ts';
+import { exactly } from './time.ts';
 
 const LIMIT = { flips: 3, withinMs: 60_000 };
 
@@ -26,4 +27,15 @@ it('I3: a value that alternates with ever new ones is stopped too', () => {
 
 it('a run of different values never is', () => {
   expect(trips(Array.from({ length: 50 }, (_, index) => ['external', `v${index}`] as const))).not.toContain(true);
+});
+
+it.each([
+  ['an automation against a person: the automation\'s side', 'user:55', 'AUTOMATION_PLATFORM:9', 'bevatel', 'external'],
+  ['likewise when the person came last', 'AUTOMATION_PLATFORM:9', 'user:55', 'external', 'bevatel'],
+  ['two automations: the one that came last', 'app:import', 'AUTOMATION_PLATFORM:9', 'external', 'external'],
+  ['nobody is named: the side that came last', null, null, 'bevatel', 'bevatel'],
+] as const)('proposes an owner for the field: %s', (_given, bevatel, external, from, owner) => {
+  const actors = [bevatel, external].filter((actor) => actor !== null);
+  expect(fighters({ bevatel: exactly(1, bevatel), external: exactly(2, external) }, from)).toMatchObject({ owner });
+  for (const actor of actors) expect(fighters({ bevatel: exactly(1, bevatel), external: exactly(2, external) }, from).detail).toContain(actor);
 });

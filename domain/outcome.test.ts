@@ -224,6 +224,12 @@ describe('rejected, failed, unknown', () => {
     expect(story.wanted('email')).toBe('external:right@b.de');
   });
 
+  it('tells a field that the system no longer has from a value that it does not like', () => {
+    const { story, write } = writing();
+    story.answered('external', { kind: 'rejected', attemptId: write.id, error: new SyncError('schema_missing', 'gone'), fields: ['company'] });
+    expect(story.group().held).toMatchObject({ type: 'schema_missing', detail: 'schema_missing' });
+  });
+
   it('holds all of them when no field is named', () => {
     const { story, write } = writing();
     story.answered('external', { kind: 'rejected', attemptId: write.id, error: new SyncError('unique_taken', 'taken'), fields: [] });

@@ -227,7 +227,7 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
 /** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
 export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
   const seen = link.state.seen[side];
-  const followed = withState(withId(link, side, survivor), { seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
+  const followed = withState(withId(link, side, survivor), { merged: now, seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
   return readFirst(followed, side, now);
 }
 
@@ -254,9 +254,11 @@ function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: st
   return withState(open, { groups });
 }
 
+const CONFLICT_OF_CODE: Readonly<Record<string, ConflictType>> = { unique_taken: 'unique_violation', schema_missing: 'schema_missing' };
+
 function heldByWrite(state: LinkState, name: string, code: string, context: LinkContext, now: number): Held {
   const fields = context.mapping.byName.get(name)?.lens.fields;
-  const type: ConflictType = code === 'unique_taken' ? 'unique_violation' : 'rejected';
+  const type = CONFLICT_OF_CODE[code] ?? 'rejected';
   const { bevatel, external } = state.seen;
   return {
     type, since: now, detail: code,

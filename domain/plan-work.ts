@@ -11,8 +11,9 @@ import type { LinkContext } from './context.ts';
 import { lookAgainAt } from './due.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
-import { idOn, pick } from './link.ts';
-import type { Attempt, AttemptGroup, EditTime, Link } from './link.ts';
+import type { MappedLens } from './lenses/mapping.ts';
+import { idOn, pick, UNKNOWN_TIME } from './link.ts';
+import type { Attempt, AttemptGroup, EditTime, GroupState, Link } from './link.ts';
 import { groupTime } from './time.ts';
 
 export type Work =
@@ -33,7 +34,7 @@ export function planWork(link: Link, context: LinkContext, now: number, attemptI
     const id = idOn(link, side);
     if (due && due.at <= now && id !== null) return { kind: 'read', side, id };
   }
-  if (link.state.create) return create(link, link.state.create, context, attemptId);
+  if (link.state.create && link.state.guarded === undefined) return create(link, link.state.create, context, attemptId);
   const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
   if (side) return update(link, side, context, attemptId);
   const late = link.state.attempts.find((attempt) => (lookAgainAt(attempt, link.state) ?? Infinity) <= now);
@@ -48,8 +49,12 @@ function closing(link: Link, attempt: Attempt): Work {
 }
 
 function isWantedOn(link: Link, side: Side): boolean {
-  return link.state.referenceDue?.includes(side) === true
-    || Object.values(link.state.groups).some((group) => group.wanted?.side === side);
+  return link.state.referenceDue?.includes(side) === true || Object.values(link.state.groups).some((group) => isWritable(link, group, side));
+}
+
+/** Wanted there, and not waiting for an approval. */
+function isWritable({ state }: Link, group: GroupState, side: Side): boolean {
+  return group.wanted?.side === side && group.guarded === undefined && state.guarded === undefined;
 }
 
 function update(link: Link, side: Side, context: LinkContext, attemptId: string): Work {
@@ -60,18 +65,21 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
   const values: Record<string, Value> = {};
   for (const [name, state] of Object.entries(link.state.groups)) {
     const lens = context.mapping.byName.get(name)?.lens;
-    if (!lens || state.wanted?.side !== side) continue;
+    if (!lens || !state.wanted || !isWritable(link, state, side)) continue;
     const before = pick(seen.values, lens.fields[side]);
-    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ? { restore: true } : {}) };
+    groups[name] = { sent: state.wanted.values, ...sourceOf(link, lens, side, state.wanted.values), before, ...(state.restore ?? state.wanted.isStep ? { keepsBase: true } : {}) };
     assign(values, lens.fields[side], state.wanted.values, before);
   }
   const capabilities = context.capabilities[side];
+  const reference = link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null;
+  // What is wanted of a field that the mapping no longer has goes nowhere (domain/decide-anew.ts takes it away).
+  if (Object.keys(groups).length === 0 && reference === null) return { kind: 'none' };
   return {
     kind: 'write', side, groups,
     op: {
       kind: 'update', attemptId, id, values,
       condition: capabilities.conditionalWrites ? seen.revision : null,
-      reference: link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null,
+      reference,
     },
   };
 }
@@ -101,16 +109,31 @@ function create(link: Link, side: Side, context: LinkContext, attemptId: string)
   if (!seen || reference === null) return { kind: 'none' };
   const groups: Record<string, AttemptGroup> = {};
   const values: Record<string, Value> = {};
-  for (const { lens, direction } of context.mapping.lenses) {
+  for (const rule of context.mapping.lenses) {
+    const { lens, direction } = rule;
     if (direction !== 'both' && direction !== `to_${side}`) continue;
     if (lens.fields[side].length === 0) continue;
     const from = pick(seen.values, lens.fields[source]);
     const sent = from && lens.canonical(source, from).ok ? translate(lens, source, from, null) : null;
+    const standIn = rule.required && context.requiredMissing === 'default' ? defaultOn(rule, side) : null;
+    if (from && standIn && (!sent?.ok || sent.values.every((value) => value === null))) {
+      groups[lens.name] = { sent: standIn, source: from, before: null, time: UNKNOWN_TIME };
+      assign(values, lens.fields[side], standIn, null);
+      continue;
+    }
     if (!from || !sent?.ok || sent.values.every((value) => value === null)) continue;
     groups[lens.name] = { sent: sent.values, source: from, before: null, time: groupTime(seen.times, lens.fields[source]) };
     assign(values, lens.fields[side], sent.values, null);
   }
   return { kind: 'create', side, groups, op: { kind: 'create', attemptId, values: withoutNulls(values), reference } };
+}
+
+/** The field's default as the side that is created holds it (F8); null where there is none that fits. */
+function defaultOn({ lens, defaultValue }: MappedLens, side: Side): Values | null {
+  if (defaultValue === null) return null;
+  if (side === 'bevatel') return [defaultValue];
+  const put = lens.toExternal([defaultValue], null);
+  return put.ok ? put.values : null;
 }
 
 function withoutNulls(values: Image): Image {

@@ -33,7 +33,7 @@ export function basePair(target: Side, source: Values, stored: Values): Base {
 /** What is remembered of a group after a write of ours is known to have landed. */
 export function landed(group: GroupState, target: Side, written: AttemptGroup, stored: Values): GroupState {
   const { restore: _restore, resolution: _resolution, ...rest } = group;
-  return written.restore ? rest : { ...rest, base: basePair(target, written.source, stored) };
+  return written.keepsBase ? rest : { ...rest, base: basePair(target, written.source, stored) };
 }
 
 /** Gives the fields that we wrote the time and actor of their source. */

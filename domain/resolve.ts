@@ -4,14 +4,18 @@
  * The word is on the pair of values that the operator saw; when either has moved, nothing is done (I2). Nothing here
  * writes to a side: what the winner's word makes wanted is derived and delivered like everything else.
  */
+import type { WINNING_POLICIES } from '../schemas/integration.ts';
 import type { Side, Value } from '../schemas/value.ts';
 import { otherSide } from '../schemas/value.ts';
+import type { ConflictType } from '../schemas/decision.ts';
 import { agree, identical, isEmpty, sameOn } from './compare.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { translate } from './lens.ts';
 import type { Values } from './lens.ts';
 import { idOn, withId } from './link.ts';
 import type { GroupState, Held, Link, LinkState, Restore } from './link.ts';
+import { choose } from './policy.ts';
+import type { ConflictRule } from './policy.ts';
 
 export type Pair = Readonly<Record<Side, Values>>;
 
@@ -88,6 +92,24 @@ function putBack(rule: MappedLens, { base }: GroupState, held: Held, winner: Sid
 
 function restoring(side: Side, values: Values, { bevatel, external }: Held): Restore {
   return { side, values, over: { bevatel, external } };
+}
+
+/** Drops the hold on a group, so that it is decided anew: by the mapping and the policies as they are now, or by another try. */
+export function releaseHeld(link: Link, group: string): Resolved {
+  const { held, ...state } = link.state.groups[group] ?? {};
+  if (!held) return { kind: 'not_held' };
+  return { kind: 'resolved', link: { ...link, state: { ...link.state, groups: { ...link.state.groups, [group]: state } } } };
+}
+
+/** Between two edits; what is held for another reason has no winner. */
+const BETWEEN_EDITS: ReadonlySet<ConflictType> = new Set(['create_create', 'update_update_same_field', 'consent_disagree', 'lossy_overwrite']);
+
+/** Who would win what is held under another policy; null where that policy does not tell either. */
+export function winnerUnder(policy: (typeof WINNING_POLICIES)[number], rule: MappedLens, held: Held, base: GroupState['base']): Side | null {
+  if (!BETWEEN_EDITS.has(held.type)) return null;
+  const conflicts: ConflictRule = { ...rule.conflicts, policy, fallback: 'manual' };
+  const choice = choose({ lens: rule.lens, rule: conflicts, base, values: held, times: { bevatel: held.bevatelTime, external: held.externalTime } });
+  return choice.kind === 'winner' ? choice.winner : null;
 }
 
 /** Drops a hold on the whole link, so that it is decided, or its creation tried, anew. */

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { zValue } from './contact.ts';
 import { CONFLICTS, VERDICTS } from './decision.ts';
+import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
 
 const zSide = z.enum(SIDES);
@@ -50,6 +51,10 @@ export const zIntegrationStatus = z.object({
   links: z.object({ paired: zCount, oneSided: zCount, erased: zCount }),
   conflicts: z.object({ links: zCount, holds: zCount }),
   deadLetters: zCount,
+  /** Change-sets that wait for an approval. */
+  approvals: zCount,
+  /** Nothing is written: the file says `dryRun`. */
+  dryRun: z.boolean(),
   listings: z.array(z.object({ side: zSide, state: z.enum(['listing', 'listed', 'stored']), records: zCount, total: zCount.nullable() })),
   /** Sides on which an edit between guard read and write can be overwritten unnoticed: neither conditional writes nor a history (I2). */
   blindWindows: z.array(z.object({ side: zSide, reason: z.string() })),
@@ -134,6 +139,8 @@ export const zConflict = z.object({
   /** `overwritten_in_flight`: what the external system held before our write came on top. */
   overwritten: zValues.nullable(),
   detail: z.string().nullable(),
+  /** `oscillation`: the side that should own the field (`direction: to_<the other>`), because something there keeps setting it. */
+  owner: zSide.nullable(),
   /** `multi_match`, `possible_duplicate`: the other links. */
   candidates: z.array(z.string()),
 });
@@ -154,6 +161,81 @@ export const zResolveAnswer = z.object({
   /** What is to be written now, and where; null when nothing has to be. */
   write: z.object({ side: zSide, values: zValues }).nullable(),
 });
+
+// ── conflicts that are alike ────────────────────────────────────────────────
+/** Conflicts of one field, type and cause; what is not given is any. */
+export const zConflictSelector = z.strictObject({
+  tenant: z.string(), integration: z.string(),
+  /** The field's name; null for holds on links as a whole. */
+  group: z.string().nullable().optional(), type: z.string().optional(), cause: z.string().optional(),
+});
+export type ConflictSelector = z.infer<typeof zConflictSelector>;
+export const zConflictCluster = z.object({
+  tenant: z.string(), integration: z.string(), group: z.string().nullable(), type: z.string(),
+  /** Why the values differ (`phone_format`, `writing:case`, `options:KSA→SA`, …), or why a write did not go through. */
+  cause: z.string(),
+  count: zCount, since: zTime,
+  /** Settings for the field's entry in the integration file that would end these conflicts, where there are such. */
+  fix: z.record(z.string(), z.unknown()).nullable(),
+  samples: z.array(zConflict),
+});
+export type ConflictCluster = z.infer<typeof zConflictCluster>;
+export const zClusterQuery = zFilter.extend({ limit: z.coerce.number().int().min(1).max(1_000).default(50) });
+export const zClusterList = z.object({ clusters: z.array(zConflictCluster), conflicts: zCount, /** False when there were more conflicts than are looked at. */ isWhole: z.boolean() });
+
+/** Exactly one of `winner`, `by` (a policy that names one) and `anew` (drop the hold and decide or try again). */
+export const zSettleBody = z.strictObject({
+  select: zConflictSelector,
+  winner: zSide.optional(), by: z.enum(WINNING_POLICIES).optional(), anew: z.literal(true).optional(),
+  dryRun: z.boolean().default(false),
+  /** The time of the preview that was agreed to: what was held later, or has moved since, is left as it is. */
+  asOf: zTime.optional(),
+}).refine((body) => [body.winner, body.by, body.anew].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, by and anew');
+export type SettleBody = z.infer<typeof zSettleBody>;
+export const zSettleAnswer = z.object({
+  dryRun: z.boolean(), asOf: zTime, matched: zCount, resolved: zCount,
+  /** Held, or moved, after `asOf`: to be looked at again. */
+  moved: zCount,
+  /** Left as they are, by reason. */
+  left: z.record(z.string(), zCount),
+  samples: z.array(z.object({ conflict: zConflict, /** What is to be written; null when nothing has to be. */ write: z.object({ side: zSide, values: zValues }).nullable() })),
+});
+export type SettleAnswer = z.infer<typeof zSettleAnswer>;
+
+// ── change-sets ─────────────────────────────────────────────────────────────
+export const CHANGE_SET_STATES = ['open', 'approved', 'rejected'] as const;
+/** Risky work that waits for an approval, because more records did the same than the integration allows. */
+export const zChangeSet = z.object({
+  id: z.string(), tenant: z.string(), integration: z.string(),
+  kind: z.enum(['delete', 'blanking', 'same_value', 'create', 'merge', 'canary']),
+  /** Where it would be written; null for a canary, which is about everything. */
+  side: zSide.nullable(), group: z.string().nullable(),
+  state: z.enum(CHANGE_SET_STATES),
+  /** Records held in it; and how many did the same within the window when it was opened, beside the limit. */
+  records: zCount, counted: zCount, allowed: zCount,
+  /** Names exactly what is held now: approve what was shown. */
+  token: z.string(),
+  openedAt: zTime, closedAt: zTime.nullable(), closedBy: z.string().nullable(),
+});
+export type ChangeSet = z.infer<typeof zChangeSet>;
+export const zChangeSetQuery = zFilter.extend({ state: z.enum(CHANGE_SET_STATES).optional(), limit: z.coerce.number().int().min(1).max(1_000).default(100) });
+export const zChangeSetList = z.object({ changeSets: z.array(zChangeSet) });
+export const zChangeSetParams = z.object({ id: z.string() });
+export const zChangeSetDetailQuery = z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(50), after: z.string().optional() });
+export const zChangeSetDetail = zChangeSet.extend({
+  items: z.array(z.object({
+    linkId: z.string(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), group: z.string().nullable(),
+    /** What stands there, and what would be written over it; null where it is about the record as a whole. */
+    before: zValues.nullable(), after: zValues.nullable(),
+    /** False when it is not wanted any more: an approval does not bring it back. */
+    isWanted: z.boolean(),
+  })),
+  next: z.string().nullable(),
+});
+export type ChangeSetDetail = z.infer<typeof zChangeSetDetail>;
+export const zDecideChangeSetBody = z.strictObject({ decision: z.enum(['approve', 'reject']), /** As it was shown. */ token: z.string(), dryRun: z.boolean().default(false) });
+export type DecideChangeSetBody = z.infer<typeof zDecideChangeSetBody>;
+export const zDecideChangeSetAnswer = z.object({ id: z.string(), decision: z.enum(['approve', 'reject']), dryRun: z.boolean(), /** Records that go out now, or stay as they are. */ records: zCount });
 
 // ── dead letters ────────────────────────────────────────────────────────────
 export const zDeadLetter = z.object({

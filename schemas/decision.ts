@@ -7,9 +7,17 @@ export const VERDICTS = [
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
+/**
+ * What can be at odds. Fields: two first values, two edits of one field, edits of different fields of one record (merged,
+ * nothing is lost), consents, a value that the other side cannot keep whole, a field or option that the system no longer
+ * has, a value that is taken, refused, flipping, written over, or of unknown fate. Records: an update of one that is
+ * missing or was just deleted, a deletion of one that was just edited, merges, restorations, and who is whom.
+ */
 export const CONFLICTS = [
-  'create_create', 'update_update_same_field', 'update_missing', 'unique_violation', 'multi_match',
-  'possible_duplicate', 'unknown_outcome', 'overwritten_in_flight', 'rejected', 'oscillation',
+  'create_create', 'update_update_same_field', 'update_update_disjoint', 'consent_disagree', 'lossy_overwrite', 'schema_missing',
+  'unique_violation', 'rejected', 'oscillation', 'overwritten_in_flight', 'unknown_outcome',
+  'update_missing', 'update_recently_deleted', 'delete_recently_updated', 'merge_update', 'merge_merge', 'restore',
+  'multi_match', 'possible_duplicate',
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
 

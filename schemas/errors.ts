@@ -24,6 +24,7 @@ export const ERRORS = {
   missing_scope: { class: 'reauthenticate', advice: 'The token lacks a permission. Add the scope that the message names to the app and apply again.' },
   record_gone: { class: 'permanent', advice: 'The record is deleted, archived, merged or never existed.' },
   value_rejected: { class: 'permanent', advice: 'The system refused a value. Correct the value at its source or change the mapping; the link goes on with the next edit.' },
+  schema_missing: { class: 'permanent', advice: 'The system no longer has a field or an option that the mapping writes. Bring it back there or change the mapping, apply the file again, and decide the held conflicts anew.' },
   unique_taken: { class: 'permanent', advice: 'Another record has this unique value. Merge the two in their system, or link the record by hand.' },
   unexpected_answer: { class: 'permanent', advice: 'The answer does not have the documented shape. Check the system\'s API version; report it with the correlation id.' },
   // doors
@@ -33,6 +34,7 @@ export const ERRORS = {
   undecodable: { class: 'permanent', advice: 'The bytes cannot be decoded with their schema. Find the producer by topic, partition and offset; replay after mending.' },
   value_invalid: { class: 'permanent', advice: 'A value breaks its type rule. A newer valid image mends it by itself.' },
   record_invalid: { class: 'permanent', advice: 'The record as a whole cannot be used, as the rule says. A newer valid image mends it by itself.' },
+  required_missing: { class: 'permanent', advice: 'A record lacks a required value, and the file says `requiredMissing: halt`. Complete the record or change the file, then `bevatel-sync resume` the integration.' },
   // our own side
   configuration_invalid: { class: 'permanent', advice: 'Correct the paths that are named and run the command again.' },
   configuration_missing: { class: 'permanent', advice: 'Set the variable that is named.' },

@@ -12,6 +12,7 @@ import { fieldNames, zFieldMapping, zIntegration } from './integration.ts';
 import type { FieldMapping } from './integration.ts';
 import { isObject, valueAt } from './integration-shape.ts';
 import type { IntegrationFault, Path } from './integration-shape.ts';
+import { policyFaults } from './policy-rules.ts';
 
 export function semanticFaults(data: unknown): readonly IntegrationFault[] {
   const raw = valueAt(data, ['fields']);
@@ -62,7 +63,7 @@ function standIn(raw: unknown, index: number): unknown {
 
 function mappingFaults(mapping: FieldMapping): readonly Fault[] {
   const blank = (['bevatel', 'external'] as const).filter((side) => fieldNames(mapping, side).some((name) => name.trim() === '')).map((side) => fault([side], 'a field name is empty'));
-  return [...blank, ...lensFaults(mapping)];
+  return [...blank, ...lensFaults(mapping), ...policyFaults(mapping)];
 }
 
 function lensFaults(mapping: FieldMapping): readonly Fault[] {

@@ -72,6 +72,7 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'bevatel': return Object.keys(shape.bevatel.shape);
     case 'conflicts': return Object.keys(shape.conflicts.unwrap().shape);
     case 'create': return Object.keys(shape.create.unwrap().shape);
+    case 'guards': return Object.keys(shape.guards.unwrap().shape);
     case 'poll': return Object.keys(shape.poll.unwrap().shape);
     case 'oscillation': return Object.keys(shape.oscillation.unwrap().shape);
     default: return Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});

@@ -11,18 +11,31 @@ const zId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, 
 const zEnvName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the NAME of an environment variable, not the secret itself');
 const zUrl = z.url({ protocol: /^https?$/ });
 
-export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'manual'] as const;
+export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual', 'union', 'most_restrictive'] as const;
+/** Of these any field can have its conflicts decided; the others need a set, or values that have an order. */
+export const GENERAL_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual'] as const;
+/** Those that name one side as the winner, so that an operator can have them decide what is held. */
+export const WINNING_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'most_restrictive'] as const;
+/** For conflicts that time should decide and cannot. */
+export const FALLBACKS = ['bevatel_wins', 'external_wins', 'manual'] as const;
 export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
 export const LENS_KINDS = ['text', 'phone', 'email', 'picklist', 'constant', 'full_name'] as const;
 export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
 
-const zPolicy = z.enum(POLICIES);
 const zDirection = z.enum(DIRECTIONS);
+
+/** More than so many records in the window, or than this share of all pairs (from ten records on), wait for an approval. */
+const zRiskLimit = z.union([z.literal('off'), z.strictObject({ count: z.int().positive(), share: z.number().positive().max(1).optional() })]);
+export type RiskLimit = z.output<typeof zRiskLimit>;
 
 const fieldCommon = {
   direction: zDirection.optional(),
-  policy: zPolicy.optional(),
+  policy: z.enum(POLICIES).optional(),
+  toleranceMs: z.int().nonnegative().optional(),
+  fallback: z.enum(FALLBACKS).optional(),
+  /** `most_restrictive`: Bevatel's values from the most restrictive on; what is not among them is no statement. */
+  restrictive: z.array(z.union([z.string(), z.boolean()])).min(1).optional(),
   /** What becomes of a value that breaks its type rule. */
   invalid: z.enum(INVALID_RULES).optional(),
   /** A record without this value is not created on the other side (F8). */
@@ -88,20 +101,39 @@ export const zIntegration = z.strictObject({
   }),
   direction: zDirection.default('both'),
   conflicts: z.strictObject({
-    policy: zPolicy.default('latest_wins'),
+    policy: z.enum(GENERAL_POLICIES).default('latest_wins'),
     /** Edits closer in time than this are of unknown order (ms). */
     toleranceMs: z.int().nonnegative().default(2_000),
-    /** For `latest_wins` where the order is unknown. */
-    fallback: z.enum(['bevatel_wins', 'external_wins', 'manual']).default('manual'),
+    /** Where time should decide and the order is unknown. */
+    fallback: z.enum(FALLBACKS).default('manual'),
   }).prefault({}),
   /** What becomes of an invalid value, unless its field says otherwise. */
   invalid: z.enum(INVALID_RULES).default('quarantine'),
   /** Rules in order, after the link and the reference: Bevatel field names of mapped phone or email lenses. */
   match: z.array(z.string()).default(['phone_number', 'email']),
   create: z.strictObject({ external: z.boolean().default(true), bevatel: z.boolean().default(true) }).prefault({}),
+  /** How long the external system may show the value before a write that it has acknowledged (ms); default from its fact sheet. */
+  stalenessMs: z.int().nonnegative().max(600_000).optional(),
+  /** F7: what becomes of a write while its system cannot be reached: queued; queued, with an alert; tried five times, then held; given up. */
+  unavailable: z.enum(['queue', 'alert', 'retry', 'skip']).default('queue'),
+  /** F8: what becomes of a record that lacks a required value: not created; created with the fields' defaults; everything halts. */
+  requiredMissing: z.enum(['skip', 'default', 'halt']).default('skip'),
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),
+  /** How much of what can do damage goes out unasked (domain/guards.ts). */
+  guards: z.strictObject({
+    windowMs: z.int().min(1_000).default(3_600_000),
+    deletes: zRiskLimit.default({ count: 20, share: 0.05 }),
+    blankings: zRiskLimit.default({ count: 50, share: 0.05 }),
+    sameValue: zRiskLimit.default({ count: 100, share: 0.1 }),
+    creates: zRiskLimit.default({ count: 2_000 }),
+    merges: zRiskLimit.default({ count: 50, share: 0.05 }),
+  }).prefault({}),
+  /** The first so many records are written, then an operator is asked whether to go on. */
+  canary: z.int().positive().optional(),
+  /** Everything is decided and recorded, nothing is written to either side. */
+  dryRun: z.boolean().default(false),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
   fields: z.array(zFieldMapping).min(1),

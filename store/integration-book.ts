@@ -17,6 +17,8 @@ export interface KnownIntegration {
   /** Both first listings are stored: missing partners may be created. */
   readonly isMatched: boolean;
   readonly appliedAt: number;
+  /** The `appliedAt` for which an operator let everything go on after the canary; null before. */
+  readonly canaryFor: number | null;
 }
 
 /** SQL that marks the integrations as they are; it differs after every apply and every removal. */
@@ -36,6 +38,7 @@ interface Row {
   paused: boolean;
   matched_at: string | null;
   applied_at: string;
+  canary_for: string | null;
 }
 
 export class IntegrationBook {
@@ -68,7 +71,7 @@ export class IntegrationBook {
   }
 
   async #read(): Promise<void> {
-    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at from integrations order by tenant_id, integration_id');
+    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at, canary_for from integrations order by tenant_id, integration_id');
     const known = new Map<string, KnownIntegration>();
     for (const row of rows) {
       const key = `${row.tenant_id}|${row.integration_id}`;
@@ -78,7 +81,7 @@ export class IntegrationBook {
         tenantId: row.tenant_id, integrationId: row.integration_id,
         integration: isSame ? before.integration : row.config,
         context: isSame ? before.context : this.#contextOf(row.config),
-        isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at),
+        isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at), canaryFor: row.canary_for === null ? null : Number(row.canary_for),
       });
     }
     this.#known = known;

@@ -2,7 +2,8 @@
  * Integrations as rows: what was applied, whether it is paused, and how it fares. The files are validated before they
  * come here; they are parsed again on the way out, so that a row of another version is told from a good one.
  */
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
+import type { Transaction } from '../runtime/database.ts';
 import { SyncError } from '../schemas/errors.ts';
 import type { ErrorCode } from '../schemas/errors.ts';
 import { zIntegration } from '../schemas/integration.ts';
@@ -69,8 +70,8 @@ export type UpsertOutcome = 'ADDED' | 'CHANGED' | 'UNCHANGED';
 /** Applies an integration. A second application of the same file changes nothing, `applied_at` included. */
 export async function upsertIntegration(pool: Pool, integration: Integration, appliedAt: number): Promise<UpsertOutcome> {
   const { rows } = await pool.query<{ added: boolean }>(
-    `insert into integrations as i (tenant_id, integration_id, config, applied_at) values ($1, $2, $3, $4)
-     on conflict (tenant_id, integration_id) do update set config = excluded.config, applied_at = excluded.applied_at
+    `insert into integrations as i (tenant_id, integration_id, config, applied_at, decided_for) values ($1, $2, $3, $4, $4)
+     on conflict (tenant_id, integration_id) do update set config = excluded.config, applied_at = excluded.applied_at, decided_through = null
        where i.config is distinct from excluded.config
      returning (xmax = 0) as added`,
     [integration.tenant, integration.integration, JSON.stringify(integration), appliedAt],
@@ -81,9 +82,14 @@ export async function upsertIntegration(pool: Pool, integration: Integration, ap
 }
 
 /** False when there is no such integration. */
-export async function setPaused(pool: Pool, key: IntegrationKey, paused: boolean): Promise<boolean> {
-  const { rowCount } = await pool.query('update integrations set paused = $3 where tenant_id = $1 and integration_id = $2', [key.tenantId, key.integrationId, paused]);
+export async function setPaused(database: { query(statement: QueryConfig): Promise<{ readonly rowCount: number | null }> }, key: IntegrationKey, paused: boolean): Promise<boolean> {
+  const { rowCount } = await database.query({ text: 'update integrations set paused = $3 where tenant_id = $1 and integration_id = $2', values: [key.tenantId, key.integrationId, paused] });
   return rowCount === 1;
+}
+
+/** Pauses an integration because of what was found, in the transaction that found it. */
+export function haltIntegration(transaction: Transaction, key: IntegrationKey, error: LastError): void {
+  transaction.send({ text: 'update integrations set paused = true, last_error = $3 where tenant_id = $1 and integration_id = $2', values: [key.tenantId, key.integrationId, JSON.stringify(error)] });
 }
 
 /** Opens the creation of missing partners; a no-op when it is open. */

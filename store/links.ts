@@ -89,6 +89,15 @@ export async function lockLinks(transaction: Transaction, records: readonly Reco
   return rows.map(toStoredLink);
 }
 
+/** Locks the next links of an integration by id, in the common order. */
+export async function lockPage(transaction: Transaction, integration: Pick<LinkKey, 'tenantId' | 'integrationId'>, after: string, limit: number): Promise<StoredLink[]> {
+  const { rows } = await transaction.query<Row>({
+    text: `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id > $3 order by l.link_id limit $4 for update of l`,
+    values: [integration.tenantId, integration.integrationId, after, limit],
+  });
+  return rows.map(toStoredLink);
+}
+
 export interface LinkKey {
   readonly tenantId: string;
   readonly integrationId: string;

@@ -2,6 +2,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { SyncError } from '../../schemas/errors.ts';
+import type { AppliedIntegration } from '../../store/apply-integration.ts';
 import { connectSides, mappingFaults, readIntegrationFile, unfit } from '../terminal/integration-file.ts';
 import { action, strict } from '../terminal/failure.ts';
 
@@ -25,25 +26,26 @@ async function apply(path: string, options: Options): Promise<void> {
   const connectors = await connectSides(integration, process.env);
   const faults = await mappingFaults(integration, connectors, AbortSignal.timeout(60_000));
   if (faults.length > 0) throw unfit(path, faults);
-  const outcome = await store(databaseUrl, integration);
-  const name = `${integration.tenant}/${integration.integration}`;
-  console.log(options.json ? JSON.stringify({ tenant: integration.tenant, integration: integration.integration, outcome }) : `${name} ${WORDS[outcome]}`);
+  const { outcome, listed } = await store(databaseUrl, integration);
+  const anew = listed.length === 0 ? '' : `; ${listed.join(' and ')} ${listed.length === 1 ? 'is' : 'are'} listed anew for the new fields`;
+  const { tenant, integration: name } = integration;
+  console.log(options.json ? JSON.stringify({ tenant, integration: name, outcome, listed }) : `${tenant}/${name} ${WORDS[outcome]}${anew}`);
 }
 
-async function store(databaseUrl: string, integration: Awaited<ReturnType<typeof readIntegrationFile>>): Promise<keyof typeof WORDS> {
+async function store(databaseUrl: string, integration: Awaited<ReturnType<typeof readIntegrationFile>>): Promise<AppliedIntegration> {
   const { classified, createPool } = await import('../../runtime/database.ts');
   const { loadMigrations, migrate } = await import('../../runtime/migrate.ts');
   const { insertAudit } = await import('../../store/audit.ts');
-  const { upsertIntegration } = await import('../../store/integrations.ts');
+  const { applyIntegration } = await import('../../store/apply-integration.ts');
   const { v7: uuidv7 } = await import('uuid');
   await migrate({ databaseUrl, migrations: await loadMigrations() });
   const pool = createPool({ databaseUrl, applicationName: 'bevatel-sync apply', max: 1, onError: () => undefined });
   try {
-    const outcome = await upsertIntegration(pool, integration, Date.now());
+    const applied = await applyIntegration(pool, integration, { now: Date.now(), newId: uuidv7 });
     await insertAudit(pool, {
-      tenantId: integration.tenant, auditId: uuidv7(), actor: `cli ${userInfo().username}`, action: `integration.apply.${outcome.toLowerCase()}`, target: integration.integration, doneAt: Date.now(),
+      tenantId: integration.tenant, auditId: uuidv7(), actor: `cli ${userInfo().username}`, action: `integration.apply.${applied.outcome.toLowerCase()}`, target: integration.integration, doneAt: Date.now(),
     });
-    return outcome;
+    return applied;
   } catch (error) {
     throw classified(error);
   } finally {

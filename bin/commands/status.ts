@@ -56,7 +56,8 @@ function notes(one: IntegrationStatus): string[] {
   const name = `${one.tenant}/${one.integration}`;
   return [
     ...(one.reason ? [`${name}: ${one.reason.code}: ${one.reason.message} ${one.reason.advice}`] : []),
-    ...one.listings.filter(({ state }) => state !== 'stored').map(({ side, records, total, state }) => `${name}: first listing of ${side}: ${records}${total === null ? '' : ` of ${total}`} records, ${state}`),
+    ...one.listings.filter(({ state }) => state !== 'stored').map(({ side, records, total, state }) => `${name}: listing of ${side}: ${records}${total === null ? '' : ` of ${total}`} records, ${state}`),
+    ...(one.dryRun ? [`${name}: nothing is written: its file says dryRun`] : []),
     ...one.blindWindows.map(({ side, reason }) => `${name}: blind window on ${side}: ${reason}`),
   ];
 }

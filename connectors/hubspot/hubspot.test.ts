@@ -58,7 +58,7 @@ describe('list and read', () => {
       fieldTimes: { firstname: { at: at20, actor: `INTEGRATION:${at.sandbox.appId}` }, phone: { at: at20 } },
       histories: { firstname: [
         { value: 'ours', at: at20, ours: true },
-        { value: 'human', at: at20 - 10, actor: 'CRM_UI:userId:55', ours: false },
+        { value: 'human', at: at20 - 10, actor: 'user:55', ours: false },
         { value: 'imported', at: at20 - 20, ours: false },
       ] },
     } });

@@ -79,9 +79,16 @@ export function mergedIdsOf(record: HubSpotRecord): readonly string[] {
 function toHistory(entries: NonNullable<HubSpotRecord['propertiesWithHistory']>[string], appId: string | undefined): readonly HistoryEntry[] {
   return entries
     .map(({ value, timestamp, sourceType, sourceId }) => ({
-      value: value ? value : null, at: timestamp, actor: sourceId ? `${sourceType}:${sourceId}` : sourceType, ours: isOurs(sourceType, sourceId, appId),
+      value: value ? value : null, at: timestamp, actor: actorOf(sourceType, sourceId), ours: isOurs(sourceType, sourceId, appId),
     }))
     .toSorted((a, b) => b.at - a.at);
+}
+
+/** People are `user:<id>`; what HubSpot names besides are automations, imports and apps. */
+function actorOf(sourceType: string, sourceId: string | null | undefined): string {
+  const userId = /^userId:(.+)$/.exec(sourceId ?? '')?.[1];
+  if (userId !== undefined) return `user:${userId}`;
+  return sourceId ? `${sourceType}:${sourceId}` : sourceType;
 }
 
 /** Apps write as INTEGRATION (older ones as API) under their app id; people and HubSpot's own jobs never do. */

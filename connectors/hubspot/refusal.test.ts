@@ -33,6 +33,13 @@ describe('refusals', () => {
     expect(refusedCallError({ operation: 'x', isWrite, status, refusal: parseRefusal({}), retryAfterMs: undefined }).code).toBe(code);
   });
 
+  it('tells a property or option that is gone from a value that is wrong', () => {
+    const row = (...codes: string[]) => refusedRowError('x', parseRefusal({ category: 'VALIDATION_ERROR', errors: codes.map((code) => ({ code })) }), 207).code;
+    expect([row('PROPERTY_DOESNT_EXIST'), row('INVALID_OPTION'), row('INVALID_EMAIL'), row('INVALID_EMAIL', 'INVALID_OPTION'), row()]).toEqual(['schema_missing', 'schema_missing', 'value_rejected', 'value_rejected', 'value_rejected']);
+    const inMessage = { category: 'VALIDATION_ERROR', message: 'Property values were not valid: [{"isValid":false,"error":"PROPERTY_DOESNT_EXIST","name":"gone"}]' };
+    expect(refusedRowError('x', parseRefusal(inMessage), 207).code).toBe('schema_missing');
+  });
+
   it('a row of unknown category counts as perhaps applied', () => {
     expect(refusedRowError('x', parseRefusal({ category: 'INTERNAL_ERROR' }), 207).code).toBe('write_unanswered');
     expect(refusedRowError('x', parseRefusal({ category: 'OBJECT_NOT_FOUND' }), 207).code).toBe('record_gone');

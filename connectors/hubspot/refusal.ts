@@ -88,9 +88,18 @@ const CODE_OF_CATEGORY: Readonly<Record<string, ErrorCode>> = {
   MISSING_REQUIRED_PROPERTY: 'value_rejected', MISSING_CONDITIONAL_REQUIRED_PROPERTY: 'value_rejected',
 };
 
+/** The property, or the option of one, is gone: nothing is wrong with the value itself. */
+const MISSING_IN_SCHEMA = new Set(['PROPERTY_DOESNT_EXIST', 'INVALID_OPTION']);
+
+function isSchemaMissing({ errors, message }: Refusal): boolean {
+  const codes = errors.map(({ code }) => code).filter((code) => code !== '');
+  const told = codes.length > 0 ? codes : [...message.matchAll(/"error"\s*:\s*"([A-Z_]+)"/g)].map((match) => match[1] ?? '');
+  return told.length > 0 && told.every((code) => MISSING_IN_SCHEMA.has(code));
+}
+
 /** The error of one row of a batch write; `status` is that of a refused call. What cannot be told counts as perhaps applied. */
 export function refusedRowError(operation: string, refusal: Refusal, status: number): SyncError {
-  const code = isTaken(refusal) ? 'unique_taken' : CODE_OF_CATEGORY[refusal.category] ?? CODE_OF_STATUS[status] ?? 'write_unanswered';
+  const code = isTaken(refusal) ? 'unique_taken' : isSchemaMissing(refusal) ? 'schema_missing' : CODE_OF_CATEGORY[refusal.category] ?? CODE_OF_STATUS[status] ?? 'write_unanswered';
   return new SyncError(code, `HubSpot refused a row of ${operation}: ${describeRefusal(refusal)}`, {
     operation, status,
     ...(refusal.correlationId === undefined ? {} : { correlationId: refusal.correlationId }),

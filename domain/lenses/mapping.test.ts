@@ -23,11 +23,11 @@ describe('buildMapping', () => {
   }));
 
   it('resolves each setting of a field against the integration', () => {
-    const settings = mapping.lenses.map(({ lens, type, direction, policy, invalid, required, defaultValue }) => [lens.name, type, direction, policy, invalid, required, defaultValue]);
+    const settings = mapping.lenses.map(({ lens, type, direction, conflicts, invalid, required, defaultValue }) => [lens.name, type, direction, conflicts.policy, invalid, required, defaultValue]);
     expect(settings).toEqual([
       ['contact_first_name+contact_last_name', 'text', 'both', 'latest_wins', 'skip', false, null],
       ['phone_number', 'phone', 'both', 'latest_wins', 'quarantine', true, null],
-      ['consent', 'picklist', 'both', 'latest_wins', 'default', false, 'unknown'],
+      ['consent', 'picklist', 'both', 'most_restrictive', 'default', false, 'unknown'],
       ['crm_url', 'url', 'to_bevatel', 'external_wins', 'skip', false, null],
       ['lead_source', 'picklist', 'to_external', 'external_wins', 'skip', false, null],
       ['source_channel', 'text', 'to_bevatel', 'manual', 'skip', false, null],

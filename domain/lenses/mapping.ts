@@ -11,6 +11,8 @@ import { SyncError } from '../../schemas/errors.ts';
 import type { FieldMapping, Integration } from '../../schemas/integration.ts';
 import type { Side, Value } from '../../schemas/value.ts';
 import { typeRule } from '../canonical/rule.ts';
+import { conflictRule } from '../policy.ts';
+import type { ConflictRule } from '../policy.ts';
 import { constantLens } from './constant.ts';
 import { fullNameLens } from './full-name.ts';
 import { picklistLens } from './picklist.ts';
@@ -21,7 +23,7 @@ export interface MappedLens {
   /** What Bevatel's value is. */
   readonly type: FieldType;
   readonly direction: Integration['direction'];
-  readonly policy: Integration['conflicts']['policy'];
+  readonly conflicts: ConflictRule;
   readonly invalid: Integration['invalid'];
   /** A record whose value here is empty is not created on the other side (F8). */
   readonly required: boolean;
@@ -66,12 +68,13 @@ export function buildMapping(integration: Integration): Mapping {
 
 function mapped(integration: Integration, mapping: FieldMapping): MappedLens {
   const given = 'default' in mapping ? mapping.default : undefined;
+  const { type } = kindOf(mapping, 'bevatel');
   return {
     lens: lensOf(mapping),
-    type: kindOf(mapping, 'bevatel').type,
+    type,
     direction: mapping.lens === 'constant' ? constantDirection(mapping) : (mapping.direction ?? integration.direction),
     // What stands in a constant's field wins by default: it is filled, not enforced.
-    policy: mapping.policy ?? (mapping.lens === 'constant' ? `${constantSide(mapping)}_wins` : integration.conflicts.policy),
+    conflicts: conflictRule(integration, mapping.lens === 'constant' ? { policy: `${constantSide(mapping)}_wins`, ...mapping } : mapping, type),
     invalid: mapping.invalid ?? integration.invalid,
     required: mapping.required,
     defaultValue: given ?? null,

@@ -1,5 +1,6 @@
 /** Contexts for tests of the core: three kinds of external system against a strict Bevatel. */
 import { zIntegration } from '../../schemas/integration.ts';
+import type { Integration } from '../../schemas/integration.ts';
 import type { Capabilities } from '../../schemas/system.ts';
 import type { Side } from '../../schemas/value.ts';
 import type { LinkContext } from '../context.ts';
@@ -22,11 +23,13 @@ export interface ContextOptions {
   readonly external?: Capabilities;
   /** As in an integration file. */
   readonly fields?: readonly object[];
-  readonly policy?: 'latest_wins' | 'bevatel_wins' | 'external_wins' | 'manual';
+  readonly policy?: Integration['conflicts']['policy'];
   readonly direction?: 'both' | 'to_external' | 'to_bevatel';
   readonly invalid?: 'skip' | 'default' | 'quarantine';
-  readonly fallback?: LinkContext['fallback'];
+  readonly fallback?: Integration['conflicts']['fallback'];
   readonly toleranceMs?: number;
+  readonly unavailable?: LinkContext['unavailable'];
+  readonly requiredMissing?: LinkContext['requiredMissing'];
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
 }
@@ -40,14 +43,15 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     match: [], fields: options.fields ?? ONE_FIELD,
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
-    conflicts: { policy: options.policy ?? 'latest_wins' },
+    conflicts: { policy: options.policy ?? 'latest_wins', fallback: options.fallback ?? 'manual', toleranceMs: options.toleranceMs ?? TOLERANCE_MS },
   });
   return {
     mapping: buildMapping(integration),
     capabilities: { bevatel: STRICT, external: options.external ?? STRICT },
     toleranceMs: options.toleranceMs ?? TOLERANCE_MS,
-    fallback: options.fallback ?? 'manual',
     oscillation: options.oscillation ?? { flips: 6, withinMs: 600_000 },
+    unavailable: options.unavailable ?? 'queue',
+    requiredMissing: options.requiredMissing ?? 'skip',
     creates: { bevatel: true, external: true, ...options.creates },
   };
 }

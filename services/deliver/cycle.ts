@@ -13,6 +13,7 @@ import type { Link } from '../../domain/link.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
 import type { Work } from '../../domain/plan-work.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
@@ -21,6 +22,7 @@ import { lockByKey, lockDue } from '../../store/leases.ts';
 import { saveLinks } from '../../store/links.ts';
 import type { LinkWrite, StoredLink } from '../../store/links.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
+import type { Candidate } from './admission.ts';
 import { lookUpAll, readAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
@@ -31,6 +33,10 @@ import type { Result } from './record.ts';
 
 /** While the first listings run, more is on the way: what is found first waits for it, so that batches fill. */
 const WHILE_LISTING = { orAfterMs: 10_000 };
+
+/** How long what may not be written is left alone; an approval makes it due at once. */
+const DRY_RUN_MS = 60_000;
+const CANARY_MS = 30_000;
 
 type Doing = Extract<Work, { kind: 'write' | 'create' }>;
 
@@ -69,25 +75,56 @@ function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; sto
   return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
 
+/** A link with its work; `putOffMs` where it is left for later though it is due. */
+interface Planned {
+  readonly stored: StoredLink;
+  readonly work: Work;
+  readonly putOffMs?: number;
+}
+
 async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string): Promise<Item[]> {
   return inTransaction(deps.pool, async (transaction) => {
     const now = deps.clock();
     const due = await lockDue(transaction, { tenantId: known.tenantId, integrationId: known.integrationId, limit: deps.limit, now, mayCreate: known.isMatched, backfill: known.isMatched ? deps.backfill : { ...WHILE_LISTING, atLeast: deps.limit } });
-    const planned = due.map((stored) => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
+    const planned = due.map((stored): Planned => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
-    for (const { stored, work } of fillBatches(planned, known.context.capabilities)) {
+    for (const { stored, work, putOffMs } of fillBatches(await admitted(deps, known, transaction, planned, now), known.context.capabilities)) {
       if (work.kind === 'none') {
-        writes.push({ link: stored.link, lane: null, lease: 'release' });
+        writes.push({ link: stored.link, lane: null, lease: 'release', ...(putOffMs === undefined ? {} : { dueAt: now + putOffMs }) });
         continue;
       }
-      const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, lastModified(stored.link, work, known)) : stored.link;
+      const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, known, lastModified(stored.link, work, known)) : stored.link;
       items.push({ stored: { ...stored, link }, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
     return items;
   });
+}
+
+const NOTHING: Work = { kind: 'none' };
+
+/** What may be written now; a write that is guarded by a read is asked about once more after that read, by what it then is. */
+async function admitted(deps: DeliverDeps, known: KnownIntegration, transaction: Transaction, planned: readonly Planned[], now: number): Promise<readonly Planned[]> {
+  if (known.integration.dryRun) return planned.map((one) => (isDoing(one.work) ? { ...one, work: NOTHING, putOffMs: DRY_RUN_MS } : one));
+  const left = await deps.admission.canaryLeft(transaction, known, planned.filter(({ work }) => isDoing(work)).map(({ stored }) => stored.link.linkId));
+  let written = 0;
+  const allowed = planned.map((one) => {
+    if (!isDoing(one.work)) return one;
+    written += 1;
+    return written <= left ? one : { ...one, work: NOTHING, putOffMs: CANARY_MS };
+  });
+  const direct = allowed.filter((one) => isDoing(one.work) && !needsGuard(known, one));
+  const held = await deps.admission.hold(transaction, known, direct.map(candidateOf));
+  return allowed.map((one) => {
+    const link = held.get(one.stored.link.linkId);
+    return link ? { stored: { ...one.stored, link }, work: planWork(link, known.context, now, deps.newId()) } : one;
+  });
+}
+
+function candidateOf({ stored, work }: Planned): Candidate {
+  return { link: stored.link, lane: stored.lane, work };
 }
 
 function isDoing(work: Work): work is Doing {
@@ -98,10 +135,14 @@ function leased(link: Link, id: string, until: number): LinkWrite {
   return { link, lane: null, lease: { id, until }, dueAt: until };
 }
 
-/** The attempt stands on record before the call: the echo can arrive before the answer. */
-function withAttempt(link: Link, work: Doing, deps: DeliverDeps, guard: Readonly<Record<string, number>>): Link {
+/**
+ * The attempt stands on record before the call: the echo can arrive before the answer. A read closes it only when the
+ * call must have ended and the system must show what it wrote.
+ */
+function withAttempt(link: Link, work: Doing, deps: DeliverDeps, { context }: KnownIntegration, guard: Readonly<Record<string, number>>): Link {
   const sentAt = deps.clock();
-  const attempt = attemptOf(work, { sentAt, deadline: sentAt + deps.callMs, guard: Object.keys(guard).length > 0 ? guard : null });
+  const deadline = sentAt + deps.callMs + context.capabilities[work.side].stalenessWindowMs;
+  const attempt = attemptOf(work, { sentAt, deadline, guard: Object.keys(guard).length > 0 ? guard : null });
   return { ...link, state: { ...link.state, attempts: [...link.state.attempts, attempt] } };
 }
 
@@ -174,27 +215,33 @@ interface Passed {
   readonly work: Extract<Work, { kind: 'write' }>;
 }
 
-/** Folds the guard reads; what is still wanted gets its attempt, everything else is released with what was learnt. */
+/** Folds the guard reads; what is still wanted, and admitted, gets its attempt, everything else is released with what was learnt. */
 async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
   if (guards.length === 0) return [];
   return inTransaction(deps.pool, async (transaction) => {
     const locked = await lockByKey(transaction, guards.map(({ item }) => item.stored.link));
-    const byLink = new Map(guards.map((guard) => [guard.item.stored.link.linkId, guard]));
+    const byLink = new Map(guards.map(({ item, read }) => [item.stored.link.linkId, read]));
     const now = deps.clock();
+    const decisions: DecisionWrite[] = [];
+    const planned: Planned[] = [];
+    for (const stored of locked) {
+      const read = byLink.get(stored.link.linkId);
+      if (!read || stored.leaseId !== leaseId) continue;
+      const { link, groups } = foldRead(stored.link, 'external', read, known, now);
+      decisions.push(...decisionOnRead(link, 'external', groups, deps.newId(), now));
+      planned.push({ stored: { ...stored, link }, work: planWork(link, known.context, now, deps.newId()) });
+    }
+    const held = await deps.admission.hold(transaction, known, planned.map(candidateOf));
     const passed: Passed[] = [];
     const writes: LinkWrite[] = [];
-    const decisions: DecisionWrite[] = [];
-    for (const stored of locked) {
-      const guard = byLink.get(stored.link.linkId);
-      if (!guard || stored.leaseId !== leaseId) continue;
-      const { link: folded, groups } = foldRead(stored.link, 'external', guard.read, known, now);
-      decisions.push(...decisionOnRead(folded, 'external', groups, deps.newId(), now));
-      const work = planWork(folded, known.context, now, deps.newId());
+    for (const { stored, work: first } of planned) {
+      const folded = held.get(stored.link.linkId) ?? stored.link;
+      const work = folded === stored.link ? first : planWork(folded, known.context, now, deps.newId());
       if (work.kind !== 'write' || work.side !== 'external' || folded.externalId === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }
-      const link = withAttempt(folded, work, deps, newestEntries(guard.read));
+      const link = withAttempt(folded, work, deps, known, newestEntries(byLink.get(folded.linkId) as Read));
       passed.push({ link, work });
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }

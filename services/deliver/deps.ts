@@ -6,6 +6,7 @@ import type { WriteOp } from '../../schemas/record.ts';
 import type { Side } from '../../schemas/value.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import type { LeaseRequest } from '../../store/leases.ts';
+import type { Admission } from './admission.ts';
 import type { Caller } from './calls.ts';
 import type { DeliverMetrics } from './metrics.ts';
 
@@ -20,6 +21,7 @@ export interface DeliverDeps {
   /** Deadline of one call (ms), waiting for the rate limiter included; shorter than the lease by a wide margin. */
   readonly callMs: number;
   readonly leaseMs: number;
+  readonly admission: Admission;
   readonly caller: (known: KnownIntegration, side: Side) => Caller;
   /** The operation with what the link's identity adds (the record's URL beside a new reference). */
   readonly completed: (known: KnownIntegration, side: Side, link: Link, op: WriteOp) => WriteOp;

@@ -7,6 +7,7 @@ import { IntegrationBook } from '../../store/integration-book.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import { recordError, recordSuccess } from '../../store/integrations.ts';
 import { createLagRecorder } from '../../store/lag.ts';
+import { Admission } from './admission.ts';
 import { answerPublisher } from './answers.ts';
 import { completedWrite } from './complete.ts';
 import { runCycle } from './cycle.ts';
@@ -29,6 +30,7 @@ export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSetti
   const cycleDeps: DeliverDeps = {
     pool: deps.pool, clock: deps.clock, newId: deps.newId, random: deps.random,
     limit: SETTINGS.limit, backfill: SETTINGS.backfill, callMs, leaseMs,
+    admission: new Admission(deps),
     caller: (known, side) => systems.caller(known, side),
     completed: (known, side, link, op) => completedWrite(side, link, op, (id) => systems.recordUrl(known, id)),
     onWritten: answerPublisher({ publisher, codec: deps.codec.changes, topicPrefix: deps.config.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),

@@ -9,6 +9,7 @@ import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
 import type { OutcomeFacts } from '../../domain/outcome.ts';
+import { giveUp } from '../../domain/unavailable.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
@@ -77,15 +78,24 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
 function applyResult(link: Link, result: Result, known: KnownIntegration, facts: OutcomeFacts): { link: Link; said: readonly GroupVerdict[] } {
   const { side } = result;
   switch (result.kind) {
-    case 'written': return { link: applyOutcome(link, side, result.outcome, known.context, { ...facts, ...(result.readBack ? { readBack: result.readBack } : {}) }), said: [] };
+    case 'written': {
+      const told = applyOutcome(link, side, result.outcome, known.context, { ...facts, ...(result.readBack ? { readBack: result.readBack } : {}) });
+      return result.outcome.kind === 'failed' ? givenUp(told, side, result.outcome.error, known, facts) : { link: told, said: [] };
+    }
     case 'read': {
-      if ('error' in result.outcome) return { link: applyOutcome(link, side, { attemptId: '', kind: 'failed', error: result.outcome.error }, known.context, facts), said: [] };
+      if ('error' in result.outcome) return givenUp(applyOutcome(link, side, { attemptId: '', kind: 'failed', error: result.outcome.error }, known.context, facts), side, result.outcome.error, known, facts);
       const folded = foldRead(link, side, result.outcome, known, facts.now);
       return { link: folded.link, said: folded.groups };
     }
     case 'lookup': return { link: applyLookup(link, result, known, facts), said: [] };
     default: return result satisfies never;
   }
+}
+
+/** What was to be written there may be given up by now (F7). */
+function givenUp(link: Link, side: Side, error: SyncError, known: KnownIntegration, { now }: OutcomeFacts): { link: Link; said: readonly GroupVerdict[] } {
+  const given = giveUp(link, side, error.code, known.context, now);
+  return { link: given.link, said: given.groups };
 }
 
 function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, known: KnownIntegration, facts: OutcomeFacts): Link {

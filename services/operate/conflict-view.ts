@@ -50,7 +50,7 @@ function ofWhole(common: Common, hold: LinkHold): Conflict {
   return {
     ...common, id: `${common.linkId}@${holdTag(hold)}`, group: null, type: hold.kind, since: hold.since,
     bevatel: null, external: null, overwritten: null,
-    detail: 'detail' in hold ? hold.detail : null, candidates: 'candidates' in hold ? [...hold.candidates] : [],
+    detail: 'detail' in hold ? hold.detail : null, owner: null, candidates: 'candidates' in hold ? [...hold.candidates] : [],
   };
 }
 
@@ -58,7 +58,7 @@ function ofGroup(common: Common, group: string, held: Held): Conflict {
   return {
     ...common, id: `${common.linkId}/${group}@${heldTag(held.type, held)}`, group, type: held.type, since: held.since,
     bevatel: sideOf(held.bevatel, held.bevatelTime), external: sideOf(held.external, held.externalTime),
-    overwritten: held.overwritten ? valuesOf(held.overwritten) : null, detail: held.detail ?? null, candidates: [],
+    overwritten: held.overwritten ? valuesOf(held.overwritten) : null, detail: held.detail ?? null, owner: held.owner ?? null, candidates: [],
   };
 }
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
 import type { GroupState } from '../../domain/link.ts';
-import { zConflictList, zResolveAnswer } from '../../schemas/api.ts';
+import { zClusterList, zConflictList, zResolveAnswer, zSettleAnswer } from '../../schemas/api.ts';
 import type { Conflict } from '../../schemas/api.ts';
 import { listAudit } from '../../store/audit.ts';
 import { readLink } from '../../store/conflicts.ts';
@@ -123,6 +123,82 @@ describe('conflicts', () => {
     [{ id: 'x@y', winner: 'both' }, 422, 'change_malformed'],
   ])('%j is refused', async (body, status, code) => {
     expect(await rig.post('/v1/conflicts/resolve', body)).toMatchObject({ status, body: { error: { code } } });
+  });
+});
+
+describe('conflicts that are alike', () => {
+  const alike = (bevatel: string, external: string, since = 5): GroupState => ({
+    base: [['old'], ['old']], held: { type: 'update_update_same_field', since, bevatel: [bevatel], external: [external], bevatelTime: { from: 1_000, to: 1_000, actor: 'mona' }, externalTime: UNKNOWN_TIME },
+  });
+  /** A pair that stands as it is held. */
+  const pairOf = async (bevatel: string, external: string, since?: number): Promise<string> => {
+    made += 1;
+    const [linkId = ''] = await rig.store({
+      bevatelId: `b${made}`, externalId: `x${made}`, bevatel: { contact_first_name: 'a', company_name: bevatel, email: null }, external: { firstname: 'a', company: external, email: null },
+      state: { groups: { company_name: alike(bevatel, external, since) } },
+    });
+    return linkId;
+  };
+  const select = { tenant: TENANT, integration: INTEGRATION, group: 'company_name', cause: 'writing:case' };
+  const isHeld = async (linkId: string): Promise<boolean> => (await readLink(rig.deps.pool, keyOf(linkId)))?.link.state.groups['company_name']?.held !== undefined;
+
+  it('are counted by field, type and cause, the most first, with the change that would end them', async () => {
+    for (const name of ['Alpha', 'Beta', 'Gamma']) await pairOf(name, name.toUpperCase());
+    await pairOf('Delta', 'Epsilon');
+    const { clusters, conflicts, isWhole } = zClusterList.parse((await rig.get(`/v1/conflicts/clusters?tenant=${TENANT}`)).body);
+    const found = clusters.find(({ cause }) => cause === 'writing:case');
+    expect(found).toMatchObject({ group: 'company_name', type: 'update_update_same_field', count: 3, fix: { alike: ['case'] }, since: 5 });
+    expect(found?.samples[0]).toMatchObject({ bevatel: { values: ['Alpha'] }, external: { values: ['ALPHA'] } });
+    expect(clusters.map(({ count }) => count)).toEqual(clusters.map(({ count }) => count).sort((a, b) => b - a));
+    expect(isWhole).toBe(true);
+    expect(conflicts).toBeGreaterThanOrEqual(4);
+  });
+
+  it('I2: are previewed, then settled as they were shown; what moved since and what is not alike stays held', async () => {
+    const [first, second] = [await pairOf('One', 'ONE'), await pairOf('Two', 'TWO')];
+    const other = await pairOf('Three', 'Four');
+    const preview = zSettleAnswer.parse((await rig.post('/v1/conflicts/settle', { select, winner: 'bevatel', dryRun: true })).body);
+    expect(preview).toMatchObject({ dryRun: true, matched: preview.resolved, moved: 0 });
+    expect(preview.samples.every(({ write }) => write?.side === 'external')).toBe(true);
+    expect(await isHeld(first)).toBe(true);
+    const later = await pairOf('Five', 'FIVE', preview.asOf + 60_000);
+    const answer = zSettleAnswer.parse((await rig.post('/v1/conflicts/settle', { select, winner: 'bevatel', asOf: preview.asOf })).body);
+    expect(answer).toMatchObject({ dryRun: false, resolved: preview.resolved, moved: 1 });
+    expect([await isHeld(first), await isHeld(second), await isHeld(other), await isHeld(later)]).toEqual([false, false, true, true]);
+    const [decision] = await decisionsOfLink(rig.deps.pool, keyOf(first), 10);
+    expect(decision).toMatchObject({ cause: 'operator', groups: [{ rule: 'operator:bevatel', conflict: 'update_update_same_field', writeTo: 'external', write: ['One'] }] });
+    const audit = (await listAudit(rig.deps.pool, TENANT, 100)).find(({ action }) => action === 'conflict.settle');
+    expect(audit).toMatchObject({ actor: 'mona', target: expect.stringContaining('writing') });
+  });
+
+  it('may be decided each by a policy, and stay held where it names nobody', async () => {
+    const [timed, unknown] = [await pairOf('Timed', 'TIMED'), await pairOf('Untimed', 'UNTIMED')];
+    const stored = await readLink(rig.deps.pool, keyOf(timed));
+    const held = stored?.link.state.groups['company_name']?.held;
+    if (!stored || !held) throw new Error('nothing is held');
+    const dated = { ...stored.link, state: { ...stored.link.state, groups: { company_name: { base: [['old'], ['old']] as const, held: { ...held, externalTime: { from: 90_000, to: 90_000, actor: null } } } } } };
+    await inTransaction(rig.deps.pool, (client) => saveLinks(client, [], [{ link: dated, lane: null, lease: 'keep' }], Date.now()));
+    const answer = zSettleAnswer.parse((await rig.post('/v1/conflicts/settle', { select, by: 'latest_wins' })).body);
+    expect(answer.left['no_winner']).toBeGreaterThanOrEqual(1);
+    expect([await isHeld(timed), await isHeld(unknown)]).toEqual([false, true]);
+    expect((await readLink(rig.deps.pool, keyOf(timed)))?.link.state.groups['company_name']?.wanted).toEqual({ side: 'bevatel', values: ['TIMED'] });
+  });
+
+  it('decided anew they stay held, unchanged, where nothing was mended', async () => {
+    const linkId = await pairOf('Anew', 'ANEW');
+    const before = await readLink(rig.deps.pool, keyOf(linkId));
+    const answer = zSettleAnswer.parse((await rig.post('/v1/conflicts/settle', { select, anew: true })).body);
+    expect((answer.left['still_held'] ?? 0) + answer.moved).toBe(answer.matched);
+    expect((await readLink(rig.deps.pool, keyOf(linkId)))?.version).toBe(before?.version);
+  });
+
+  it.each([
+    [{ select: { tenant: TENANT, integration: 'nosuch' }, anew: true }, 404, 'not_found'],
+    [{ select: { tenant: TENANT, integration: INTEGRATION } }, 422, 'change_malformed'],
+    [{ select: { tenant: TENANT, integration: INTEGRATION }, winner: 'bevatel', by: 'latest_wins' }, 422, 'change_malformed'],
+    [{ select: { tenant: TENANT, integration: INTEGRATION }, by: 'union' }, 422, 'change_malformed'],
+  ])('%j is refused', async (body, status, code) => {
+    expect(await rig.post('/v1/conflicts/settle', body)).toMatchObject({ status, body: { error: { code } } });
   });
 });
 

@@ -9,10 +9,13 @@ import { SyncError } from '../../schemas/errors.ts';
 import type { Side } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
+import { createLocks } from '../../store/locks.ts';
+import { settleClosed } from './change-sets.ts';
 import { createKafkaLag } from './kafka-lag.ts';
 import { createLetterDecoder } from './letter-decoder.ts';
 import { registerOperateMetrics } from './metrics.ts';
 import { apiErrorOf } from './refusal.ts';
+import type { ResolveDeps } from './resolve-conflict.ts';
 import { createApiServer } from './server.ts';
 import { readStatus } from './status.ts';
 import { paced } from './paced.ts';
@@ -20,6 +23,7 @@ import { createVerifications } from './verifications.ts';
 import { verifyIntegration } from './verify.ts';
 
 const NOTE_ENDS_MS = 2_000;
+const SETTLE_MS = 5_000;
 
 /** Throws SyncError `configuration_missing` without a key: an open API would be worse than none. */
 export async function startOperate(deps: Deps): Promise<Role & { readonly url: string }> {
@@ -42,6 +46,7 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
   });
   registerOperateMetrics(deps.metrics, paced(() => readStatus({ pool, kafkaLag, clock }, {}), clock));
   const url = await server.listen({ host: config.host, port: config.ports.operate });
+  const settling = keepSettled({ pool, clock, newId, wake: deps.wake, book: new IntegrationBook(pool) }, deps, stopping.signal);
   const noting = noteEnds(kafkaLag.note, deps, stopping.signal);
   let stopped: Promise<void> | undefined;
   return {
@@ -50,7 +55,7 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
       stopping.abort();
       await verifications.stop();
       await server.close();
-      await noting;
+      await Promise.all([noting, settling]);
       await publisher.close();
       logger.info('operate has stopped');
     })()),
@@ -62,6 +67,19 @@ async function noteEnds(note: () => Promise<void>, deps: Deps, signal: AbortSign
     await note().catch((error: unknown) => deps.logger.debug({ err: describeError(error) }, 'the ends of the topics could not be read'));
     await sleep(NOTE_ENDS_MS, signal);
   }
+}
+
+/** Decisions on change-sets that a process left half-way are carried on with, by whoever comes first. */
+async function keepSettled(resolveDeps: ResolveDeps, { pool, logger }: Deps, signal: AbortSignal): Promise<void> {
+  const locks = createLocks(pool);
+  while (!signal.aborted) {
+    await sleep(SETTLE_MS, signal);
+    const held = signal.aborted ? null : await locks.tryHold('change-sets').catch(() => null);
+    if (!held) continue;
+    await settleClosed(resolveDeps).catch((error: unknown) => logger.warn({ err: describeError(error) }, 'decided change-sets wait'));
+    await held.release();
+  }
+  await locks.close();
 }
 
 export interface ReaderDeps extends Pick<Deps, 'redis' | 'clock' | 'env'> {

@@ -12,7 +12,6 @@ import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { ApiError, ResolveBody } from '../../schemas/api.ts';
 import { SyncError } from '../../schemas/errors.ts';
-import type { GroupVerdict } from '../../schemas/decision.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { findLinksById } from '../../store/conflicts.ts';
 import { decisionsOfLink, insertDecisions } from '../../store/decisions.ts';
@@ -22,6 +21,7 @@ import type { LinkKey, StoredLink } from '../../store/links.ts';
 import { replaceMatchKeys } from '../../store/match-keys.ts';
 import { heldTag, holdTag, parseConflictId, valuesOf } from './conflict-view.ts';
 import type { ConflictId } from './conflict-view.ts';
+import { operatorVerdict } from './operator-verdict.ts';
 
 export interface ResolveDeps {
   readonly pool: Pool;
@@ -87,7 +87,7 @@ async function resolveLocked(transaction: Transaction, order: Order): Promise<Re
   if (partner) absorb(transaction, stored, partner);
   saveLinks(transaction, [], [{ link: decided.link, lane: 'live', lease: 'keep' }], now);
   const auditId = deps.newId();
-  const groups = id.group === null || !held ? decided.groups : [operatorVerdict(decided.groups, id.group, held, body)];
+  const groups = id.group === null || !held ? decided.groups : [operatorVerdict(decided.groups, id.group, held, body.winner ?? 'retry')];
   insertDecisions(transaction, [{
     source: null,
     decision: {
@@ -145,16 +145,6 @@ async function shownPair(pool: Pool, link: Link, id: ConflictId): Promise<Pair |
     }
   }
   return null;
-}
-
-/** What stands in the decision: the conflict as it was held, resolved by the operator, and what is written for it. */
-function operatorVerdict(decided: readonly GroupVerdict[], group: string, held: Held, body: ResolveBody): GroupVerdict {
-  const own = decided.find((one) => one.group === group);
-  return {
-    ...own, group, verdict: 'conflict_resolved', rule: `operator:${body.winner ?? 'retry'}`, conflict: held.type,
-    bevatel: held.bevatel, external: held.external,
-    bevatelAt: held.bevatelTime.to, externalAt: held.externalTime.to, bevatelActor: held.bevatelTime.actor, externalActor: held.externalTime.actor,
-  };
 }
 
 function targetOf(id: ConflictId, body: ResolveBody): string {

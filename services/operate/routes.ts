@@ -4,8 +4,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import {
-  zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zExplainAnswer, zExplainQuery,
-  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zStatus,
+  zChangeSetDetail, zChangeSetDetailQuery, zChangeSetList, zChangeSetParams, zChangeSetQuery, zClusterList, zClusterQuery, zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zDecideChangeSetAnswer, zDecideChangeSetBody, zExplainAnswer, zExplainQuery,
+  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
   zVerification, zVerificationParams, zVerifyBody,
 } from '../../schemas/api.ts';
 import type { Certificate } from '../../schemas/api.ts';
@@ -13,6 +13,8 @@ import { SyncError } from '../../schemas/errors.ts';
 import { insertAudit } from '../../store/audit.ts';
 import { readIntegration, setPaused } from '../../store/integrations.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
+import { changeSetDetail, changeSetList, decideChangeSet } from './change-sets.ts';
+import { listClusters } from './clusters.ts';
 import { listConflicts } from './list-conflicts.ts';
 import { explainContact } from './explain-contact.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
@@ -22,6 +24,7 @@ import { replayDeadLetters } from './replay.ts';
 import type { ReplayDeps } from './replay.ts';
 import { resolveConflict } from './resolve-conflict.ts';
 import type { ResolveDeps } from './resolve-conflict.ts';
+import { settleAlike } from './settle.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
 import type { Verifications } from './verifications.ts';
@@ -45,10 +48,15 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
   registerViews(server, deps);
   registerDeadLetters(server, deps);
+  registerChangeSets(server, deps);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },
     (request) => resolveConflict(deps, request.body, actorOf(request)));
+  app.get('/v1/conflicts/clusters', { schema: { summary: 'What is held, by cause', querystring: zClusterQuery, response: { 200: zClusterList, ...refusals } } },
+    (request) => listClusters(deps, request.query));
+  app.post('/v1/conflicts/settle', { schema: { summary: 'Settle all that are alike', body: zSettleBody, response: { 200: zSettleAnswer, ...refusals } } },
+    (request) => settleAlike(deps, request.body, actorOf(request)));
   for (const [action, paused] of [['pause', true], ['resume', false]] as const) {
     app.post(`/v1/integrations/:tenant/:integration/${action}`, { schema: { summary: `${action} an integration`, params: zIntegrationParams, response: { 200: zPaused, ...refusals } } },
       (request) => switchPaused(deps, request.params, paused, actorOf(request)));
@@ -76,6 +84,16 @@ function registerViews(server: FastifyInstance, deps: RouteDeps): void {
     () => integrationSummaries(deps.pool));
   app.get('/v1/integrations/:tenant/:integration', { schema: { summary: 'One integration, as applied', params: zIntegrationParams, response: { 200: zIntegrationDetail, ...refusals } } },
     async (request) => integrationDetail(await existing(deps.pool, request.params)));
+}
+
+function registerChangeSets(server: FastifyInstance, deps: RouteDeps): void {
+  const app = server.withTypeProvider<ZodTypeProvider>();
+  app.get('/v1/change-sets', { schema: { summary: 'What waits for an approval', querystring: zChangeSetQuery, response: { 200: zChangeSetList, ...refusals } } },
+    (request) => changeSetList(deps.pool, request.query));
+  app.get('/v1/change-sets/:id', { schema: { summary: 'One, with what would be written', params: zChangeSetParams, querystring: zChangeSetDetailQuery, response: { 200: zChangeSetDetail, ...refusals } } },
+    (request) => changeSetDetail(deps, request.params.id, request.query));
+  app.post('/v1/change-sets/:id/decide', { schema: { summary: 'Approve or reject, as it was shown', params: zChangeSetParams, body: zDecideChangeSetBody, response: { 200: zDecideChangeSetAnswer, ...refusals } } },
+    (request) => decideChangeSet(deps, request.params.id, request.body, actorOf(request)));
 }
 
 function registerDeadLetters(server: FastifyInstance, deps: RouteDeps): void {

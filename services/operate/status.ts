@@ -4,9 +4,9 @@
  * | state | when |
  * |---|---|
  * | `paused`    | an operator paused it |
- * | `error`     | its last error is newer than its last success and does not mend by itself |
+ * | `error`     | its last error is newer than its last success and does not mend by itself, or is to be alerted of (`unavailable: alert`) |
  * | `starting`  | it never succeeded: never green before the first success |
- * | `degraded`  | its last error is newer than its last success but is tried again, or a change has waited too long |
+ * | `degraded`  | its last error is newer than its last success but is tried again, a change has waited too long, or something waits for an approval |
  * | `connected` | else |
  */
 import type { Pool } from 'pg';
@@ -16,8 +16,9 @@ import { CAPABILITIES } from '../../schemas/capabilities.ts';
 import type { IntegrationStatus, Status } from '../../schemas/api.ts';
 import { SIDES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
+import { countOpenChangeSets } from '../../store/change-sets.ts';
 import { listIntegrations } from '../../store/integrations.ts';
-import type { StoredIntegration } from '../../store/integrations.ts';
+import type { IntegrationKey, StoredIntegration } from '../../store/integrations.ts';
 import { lagPercentiles } from '../../store/lag.ts';
 import type { LagPercentiles } from '../../store/lag.ts';
 import { countLinks, countOpenDeadLetters, countQueue, listingProgress, oldestWaits } from '../../store/overview.ts';
@@ -37,6 +38,7 @@ export interface Numbers {
   readonly letters: readonly DeadLetterCount[];
   readonly listings: readonly ListingProgress[];
   readonly lags: readonly LagPercentiles[];
+  readonly approvals: readonly (IntegrationKey & { readonly open: number })[];
 }
 
 /** Percentiles are of changes written within this window. */
@@ -45,10 +47,10 @@ export const LAG_WINDOW_MS = 15 * 60_000;
 const OVERDUE_MS = 60_000;
 
 export async function readNumbers(pool: Pool, now: number): Promise<Numbers> {
-  const [queue, oldest, links, letters, listings, lags] = await Promise.all([
-    countQueue(pool, now), oldestWaits(pool), countLinks(pool), countOpenDeadLetters(pool), listingProgress(pool), lagPercentiles(pool, now - LAG_WINDOW_MS),
+  const [queue, oldest, links, letters, listings, lags, approvals] = await Promise.all([
+    countQueue(pool, now), oldestWaits(pool), countLinks(pool), countOpenDeadLetters(pool), listingProgress(pool), lagPercentiles(pool, now - LAG_WINDOW_MS), countOpenChangeSets(pool),
   ]);
-  return { queue, oldest, links, letters, listings, lags };
+  return { queue, oldest, links, letters, listings, lags, approvals };
 }
 
 export async function readStatus({ pool, kafkaLag, clock }: StatusDeps, filter: { readonly tenant?: string | undefined; readonly integration?: string | undefined }): Promise<Status> {
@@ -73,7 +75,7 @@ export function statusOf(stored: StoredIntegration, numbers: Numbers, now: numbe
   const oldestMs = since === undefined ? null : Math.max(0, now - since);
   return {
     tenant: stored.tenantId, integration: stored.integrationId, system: stored.config.system,
-    ...stateOf(stored, oldestMs),
+    ...stateOf(stored, oldestMs, numbers.approvals.find(isOf)?.open ?? 0),
     lastSuccessAt: stored.lastSuccessAt,
     lag: { windowMs: LAG_WINDOW_MS, external: lagOf(numbers.lags.filter(isOf), 'external'), bevatel: lagOf(numbers.lags.filter(isOf), 'bevatel') },
     oldestMs,
@@ -81,6 +83,8 @@ export function statusOf(stored: StoredIntegration, numbers: Numbers, now: numbe
     links: { paired: links?.paired ?? 0, oneSided: links?.oneSided ?? 0, erased: links?.erased ?? 0 },
     conflicts: { links: links?.heldLinks ?? 0, holds: links?.holds ?? 0 },
     deadLetters: numbers.letters.filter((row) => row.tenantId === stored.tenantId && (row.integrationId === null || row.integrationId === stored.integrationId)).reduce((sum, row) => sum + row.open, 0),
+    approvals: numbers.approvals.find(isOf)?.open ?? 0,
+    dryRun: stored.config.dryRun,
     listings: numbers.listings.filter(isOf).map((one) => ({ side: one.side, state: one.storedAt !== null ? 'stored' : one.listedAt !== null ? 'listed' : 'listing', records: one.records, total: one.total })),
     blindWindows: blindWindows(stored),
   };
@@ -91,13 +95,16 @@ function lagOf(lags: readonly LagPercentiles[], side: Side): IntegrationStatus['
   return lag ? { count: lag.count, p50Ms: lag.p50Ms, p95Ms: lag.p95Ms, p99Ms: lag.p99Ms } : null;
 }
 
-function stateOf({ paused, lastError, lastSuccessAt }: StoredIntegration, oldestMs: number | null): Pick<IntegrationStatus, 'state' | 'reason'> {
+function stateOf({ config, paused, lastError, lastSuccessAt }: StoredIntegration, oldestMs: number | null, approvals: number): Pick<IntegrationStatus, 'state' | 'reason'> {
   const isFailing = lastError !== null && lastError.at > (lastSuccessAt ?? 0);
   const error = isFailing ? { code: lastError.code, message: lastError.message, advice: ERRORS[lastError.code].advice, at: lastError.at } : null;
   if (paused) return { state: 'paused', reason: error };
-  if (isFailing && ERRORS[lastError.code].class !== 'retry') return { state: 'error', reason: error };
+  if (isFailing && (config.unavailable === 'alert' || ERRORS[lastError.code].class !== 'retry')) return { state: 'error', reason: error };
   if (lastSuccessAt === null) return { state: 'starting', reason: error };
   if (error) return { state: 'degraded', reason: error };
+  if (approvals > 0) {
+    return { state: 'degraded', reason: { code: 'approval_needed', message: `${approvals} change-${approvals === 1 ? 'set waits' : 'sets wait'} for an approval`, advice: 'See `bevatel-sync change-sets list`.', at: null } };
+  }
   if (oldestMs !== null && oldestMs > OVERDUE_MS) {
     return { state: 'degraded', reason: { code: 'overdue', message: `a change has waited for ${Math.round(oldestMs / 1_000)} s`, advice: 'See the queue, the rate limit of the system and its errors.', at: null } };
   }

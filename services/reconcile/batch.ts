@@ -15,6 +15,7 @@ import type { ContactDecision } from '../../schemas/decision.ts';
 import { otherSide } from '../../schemas/value.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
+import { haltIntegration } from '../../store/integrations.ts';
 import { lockLinks, saveLinks } from '../../store/links.ts';
 import type { RecordRef } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
@@ -98,6 +99,7 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   insertDecisions(transaction, result.decisions);
   const invalid = quarantined(deps, batch, result);
   insertDeadLetters(transaction, [...dead, ...invalid]);
+  for (const link of result.halting) haltIntegration(transaction, link, { code: 'required_missing', message: `link ${link.linkId} lacks a required value`, at: now });
   if (moved.isAnyDead) supersedeValid(transaction, changes, result);
   markListings(transaction, changes.map(({ change }) => change).filter((change) => change.kind === 'listingEnded'), batch.key.partition, now);
   const due = new Map([...inserted, ...updated].map(({ link }) => [`${link.tenantId}|${link.integrationId}`, { tenantId: link.tenantId, integrationId: link.integrationId }]));

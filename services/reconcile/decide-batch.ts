@@ -37,11 +37,14 @@ export interface BatchResult {
   readonly decisions: readonly DecisionWrite[];
   /** Changes that break a type rule whose answer is quarantine, with the rule. */
   readonly invalid: readonly { readonly offset: number; readonly change: ContactChange; readonly integrationId: string; readonly reason: string }[];
+  /** Links that lack a required value where that halts their integration (F8). */
+  readonly halting: readonly Link[];
 }
 
 export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
   const decisions: DecisionWrite[] = [];
   const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
+  const halting: Link[] = [];
   for (const { change, offset } of input.changes) {
     if (change.kind === 'listingEnded') continue;
     for (const spoke of input.spokes(change)) {
@@ -53,10 +56,11 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
         continue;
       }
       const decided = decideOne(workspace, spoke, change, entry, input);
+      if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
       if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
     }
   }
-  return { decisions, invalid };
+  return { decisions, invalid, halting };
 }
 
 interface Decided {

@@ -7,6 +7,8 @@ import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import { analyzeYoungTables } from '../../store/young-tables.ts';
+import { createLocks } from '../../store/locks.ts';
+import { keepDecided } from './decide-anew.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { reconcileMetrics } from './metrics.ts';
 import { runSweep } from './sweep.ts';
@@ -27,9 +29,11 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
   const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, sleep, onFatal })));
+  const locks = createLocks(deps.pool);
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
+    keepDecided({ ...deps, book, locks }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),
   ];
   let stopped: Promise<void> | undefined;
@@ -40,6 +44,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
       await Promise.all(lanes.map((lane) => lane.stop()));
       stopping.abort();
       await Promise.all(background);
+      await locks.close();
       await publisher.close();
     })()),
   };

@@ -16,10 +16,13 @@ export class Database {
   readonly #client: PoolClient;
   readonly #observer: PoolClient;
   readonly #io: RealIo;
+  /** Every table whose rows belong to a tenant. */
+  readonly tenantTables: readonly string[];
   readonly #waiting: (() => void)[] = [];
   #isTaken = false;
 
-  private constructor(pool: Pool, [client, observer]: readonly [PoolClient, PoolClient], io: RealIo) {
+  private constructor(pool: Pool, [client, observer]: readonly [PoolClient, PoolClient], io: RealIo, tenantTables: readonly string[]) {
+    this.tenantTables = tenantTables;
     this.#pool = pool;
     this.#client = client;
     this.#observer = observer;
@@ -28,7 +31,9 @@ export class Database {
 
   static async open(databaseUrl: string, io: RealIo): Promise<Database> {
     const pool = createPool({ databaseUrl, applicationName: 'simulation', max: 2, onError: () => undefined });
-    return new Database(pool, [await pool.connect(), await pool.connect()], io);
+    const clients = [await pool.connect(), await pool.connect()] as const;
+    const { rows } = await clients[1].query<{ name: string }>("select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'tenant_id' order by 1");
+    return new Database(pool, clients, io, rows.map(({ name }) => name));
   }
 
   get client(): PoolClient {

@@ -113,9 +113,9 @@ class EditJudge {
     });
   }
 
-  /** A verdict names both values and lets the other one win. */
+  /** A verdict names both values and lets the other one win, or merges them. */
   #isOverridden(edit: Edit): boolean {
-    return this.#traces(edit).some(({ place, standing, said }) => said.some(({ word }) => word.writeTo === sideOf(place.system)
+    return this.#traces(edit).some(({ place, standing, said }) => said.some(({ word }) => (word.writeTo === sideOf(place.system) || word.rule.startsWith('policy:union'))
       && (word.verdict === 'conflict_resolved' || word.rule === 'other_side_invalid' || (word.verdict === 'filled' && standing.meaning === ''))));
   }
 

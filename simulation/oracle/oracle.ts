@@ -21,7 +21,7 @@ export function judge(evidence: Evidence): Judgement {
   const edits = judgeEdits(evidence, lineage, words);
   return {
     findings: [
-      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words), ...judgeWrites(evidence, lineage),
+      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words), ...judgeWrites(evidence, lineage, words),
       ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence),
     ],
     blindWindows: edits.blindWindows,

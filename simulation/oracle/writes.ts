@@ -2,14 +2,15 @@
  * I3, I6 and I7 as the writes show them: they stop, they are not more than the edits can have caused, each carries what
  * stood on the other side, and none carries an older state of it after a newer one.
  */
-import type { SystemName } from '../journal.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
-import type { Evidence, Finding } from './evidence.ts';
+import type { Evidence, FinalRecord, Finding } from './evidence.ts';
 import type { Lineage, Standing } from './lineage.ts';
+import { meaningOfValues } from './meaning.ts';
+import type { Words } from './words.ts';
 
-export function judgeWrites(evidence: Evidence, lineage: Lineage): Finding[] {
-  return [...judgeRest(evidence), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record.system, record.id, record.person, group, lineage, evidence)))];
+export function judgeWrites(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  return [...judgeRest(evidence), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record, group, lineage, words, evidence)))];
 }
 
 function judgeRest({ unrest, idleWrites, unforeseen }: Evidence): Finding[] {
@@ -30,12 +31,13 @@ function judgeDecisions({ decisions, published }: Evidence): Finding[] {
   ];
 }
 
-function judgeGroup(system: SystemName, record: string, person: string, group: Group, lineage: Lineage, evidence: Evidence): Finding[] {
-  const standings = lineage.standings(system, record, group);
+function judgeGroup({ system, id, person }: FinalRecord, group: Group, lineage: Lineage, words: Words, evidence: Evidence): Finding[] {
+  const standings = lineage.standings(system, id, group);
+  const merged = new Set(words.linksOf(system, id).flatMap((link) => words.said(link, group).flatMap(({ word }) => (word.rule.startsWith('policy:union') && word.write ? [meaningOfValues(group, word.writeTo ?? 'bevatel', word.write)] : []))));
   const writes = standings.filter((standing) => standing.write?.kind === 'written');
-  const what = `${group.name} of ${system}/${record}`;
+  const what = `${group.name} of ${system}/${id}`;
   return [
-    ...strange(standings).map((standing): Finding => ({ invariant: 'I2', class: 'unexplained', person, what: `${what} was written as ${JSON.stringify(standing.sent)}, which stood on no other side` })),
+    ...strange(standings).filter(({ sent }) => !merged.has(sent ?? '')).map((standing): Finding => ({ invariant: 'I2', class: 'unexplained', person, what: `${what} was written as ${JSON.stringify(standing.sent)}, which stood on no other side` })),
     ...backwards(writes).map((standing): Finding => ({ invariant: 'I6', class: 'unexplained', person, what: `${what} was written as ${JSON.stringify(standing.sent)} after a newer value of its source` })),
     ...(writes.length > mostWrites(group, person, lineage, evidence) ? [{ invariant: 'I3', class: 'loop', person, what: `${what} was written ${writes.length} times` } as const] : []),
   ];

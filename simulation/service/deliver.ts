@@ -4,6 +4,7 @@
  */
 import type { Side } from '../../schemas/value.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
+import { Admission } from '../../services/deliver/admission.ts';
 import { answerPublisher } from '../../services/deliver/answers.ts';
 import type { Caller } from '../../services/deliver/calls.ts';
 import { completedWrite } from '../../services/deliver/complete.ts';
@@ -31,7 +32,7 @@ export async function startDeliver(environment: Environment): Promise<void> {
   await book.refresh();
   const cycleDeps: DeliverDeps = {
     pool: deps.pool, clock: deps.clock, newId: deps.newId, random: deps.random,
-    limit: 400, backfill: { atLeast: 100, orAfterMs: 500 }, callMs: CALL_MS, leaseMs: LEASE_MS,
+    limit: 400, backfill: { atLeast: 100, orAfterMs: 500 }, callMs: CALL_MS, leaseMs: LEASE_MS, admission: new Admission(deps),
     caller: (known, side) => callerOf(environment, known, side),
     completed: (_known, side, link, op) => completedWrite(side, link, op, () => null),
     onWritten: answerPublisher({ publisher: deps.kafka.publisher(), codec: deps.codec.changes, topicPrefix: environment.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),

@@ -116,10 +116,8 @@ export class World {
 
   /** Takes everything of this world out of the database: some of what processes read there is of all tenants. */
   async clear(): Promise<void> {
-    for (const table of ['integrations', 'links', 'match_keys', 'decisions', 'watermarks', 'waiting_hints', 'audit']) {
-      await this.database.ask(`delete from ${table} where tenant_id = $1`, [this.tenant]);
-    }
-    await this.database.ask('delete from listings where tenant_id = $1 or integration_id = $2', [this.tenant, this.cdcName]);
+    for (const table of this.database.tenantTables) await this.database.ask(`delete from ${table} where tenant_id = $1`, [this.tenant]);
+    await this.database.ask('delete from listings where integration_id = $1', [this.cdcName]);
     for (const table of ['positions', 'dead_letters']) await this.database.ask(`delete from ${table} where starts_with(topic, $1)`, [this.topicPrefix]);
   }
 

@@ -156,7 +156,7 @@ describe('both sides edit the same field', () => {
     });
     await untilBoth(bevatelId, 'X');
     const said = (await flow.verdicts(bevatelId, 'company_name')).find(({ verdict }) => verdict === 'conflict_resolved');
-    expect(said).toMatchObject({ rule: 'policy:latest_wins', conflict: 'update_update_same_field', bevatel: ['B'], external: ['X'], writeTo: 'bevatel', externalActor: 'CRM_UI:userId:55' });
+    expect(said).toMatchObject({ rule: 'policy:latest_wins', conflict: 'update_update_same_field', bevatel: ['B'], external: ['X'], writeTo: 'bevatel', externalActor: 'user:55' });
     expect((said?.externalAt ?? 0) - (said?.bevatelAt ?? 0)).toBeGreaterThan(TOLERANCE_MS);
   });
 

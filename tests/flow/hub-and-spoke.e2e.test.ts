@@ -34,7 +34,7 @@ it('I3: an edit in one HubSpot reaches Bevatel and the other HubSpot, written on
   const links = (await flow.links()).filter(({ bevatelId }) => bevatelId === ids.bevatelId);
   expect(links.map(({ integrationId }) => integrationId).toSorted()).toEqual(['crm', 'crm2']);
   // I5: on both links the value carries the time and actor of its source, not of our writes.
-  for (const { state } of links) expect(state.seen.bevatel?.times['company_name']).toMatchObject({ from: editedAt, to: editedAt, actor: 'CRM_UI:userId:55' });
+  for (const { state } of links) expect(state.seen.bevatel?.times['company_name']).toMatchObject({ from: editedAt, to: editedAt, actor: 'user:55' });
 });
 
 it('I5: a later edit in the second HubSpot is not beaten by the time at which we wrote the first one\'s into Bevatel (trace 5)', async () => {

@@ -140,7 +140,7 @@ describe('a call that hangs past its lease and lands late', () => {
     hubspot.control.releaseHeld();
     await until('the overwriting is held', async () => (await flow.heldOf(bevatelId, 'company_name')) !== undefined);
     await flow.untilQuiet();
-    expect(await flow.heldOf(bevatelId, 'company_name')).toMatchObject({ type: 'overwritten_in_flight', bevatel: ['h'], external: ['A'], overwritten: ['h'], detail: 'CRM_UI:userId:55' });
+    expect(await flow.heldOf(bevatelId, 'company_name')).toMatchObject({ type: 'overwritten_in_flight', bevatel: ['h'], external: ['A'], overwritten: ['h'], detail: 'user:55' });
     expect(companyInHubSpot(bevatelId)).toBe('A');
     expect(await companyInBevatel(bevatelId)).toBe('h');
     const said = await flow.verdicts(bevatelId, 'company_name');
