@@ -1,6 +1,7 @@
 /** Counterexamples that the simulator found (docs/simulation.md), each told as short as it is: what must never happen again. */
 import { describe, expect, it } from 'vitest';
-import { Story } from './testing/story.ts';
+import { HISTORY } from './testing/context.ts';
+import { entry, START, Story } from './testing/story.ts';
 
 const TWO_FIELDS = [{ bevatel: 'company_name', external: 'company' }, { bevatel: 'custom.job_title', external: 'jobtitle' }];
 const both = (value: string) => ({ bevatel: { company_name: value, 'custom.job_title': value }, external: { company: value, jobtitle: value } });
@@ -30,5 +31,24 @@ describe('hub and spoke', () => {
     story.shows('bevatel', { company_name: 'lead', 'custom.job_title': 'o' }, { revision: '12' });
     expect(story.group('custom.job_title').base).toEqual([['o'], ['o']]);
     expect(story.wanted('custom.job_title')).not.toBe('external:o');
+  });
+});
+
+describe('a system with histories that keeps values in a form of its own', () => {
+  const history = [entry('NAJD', START + 60), entry('HAIL', START + 40, 'sara'), entry('o', START)];
+
+  it('I2: the edit beneath our write is found by the read after the answer, whatever form our value took', () => {
+    const story = new Story({ external: HISTORY }).agreed();
+    story.shows('bevatel', 'Najd', { revision: '11' });
+    const write = story.sends('external', { company: START });
+    story.applied(write, 'NAJD', { revision: '12', at: START + 60, readBack: story.readBack('external', 'NAJD', { revision: '12', at: START + 60, history }) });
+    expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['HAIL'], detail: 'sara' });
+  });
+
+  it('I2: and by a later read, when no answer came', () => {
+    const story = new Story({ external: HISTORY }).agreed();
+    story.shows('bevatel', 'Najd', { revision: '11' });
+    story.loses(story.sends('external', { company: START })).reads('external', 'NAJD', { revision: '12', at: START + 60, history });
+    expect(story.group()).toMatchObject({ base: [['Najd'], ['NAJD']], held: { type: 'overwritten_in_flight', overwritten: ['HAIL'] } });
   });
 });
