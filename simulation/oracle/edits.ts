@@ -56,7 +56,7 @@ class EditJudge {
   isKept(edit: Edit): boolean {
     const known = this.#known.get(edit.id);
     if (known !== undefined) return known;
-    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isInBlindWindow(edit);
+    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isTypedAlike(edit) || this.#isInBlindWindow(edit);
     this.#known.set(edit.id, kept);
     return kept;
   }
@@ -133,6 +133,11 @@ class EditJudge {
       return isBack && over !== undefined && this.#saidOf(place, edit).some(({ word, at }) => at <= over.at && word.writeTo === sideOf(place.system)
         && this.#words.base(word, edit.group, place.system) === standing.meaning);
     });
+  }
+
+  /** Somebody typed the very value that a write of the product was bringing: the two are one, and the newer of its source goes on. */
+  #isTypedAlike(edit: Edit): boolean {
+    return this.#lineage.standings(edit.system, edit.record, edit.group).some(({ write, sent, at }) => write?.kind === 'written' && sent === edit.meaning && write.sentAt <= edit.at && at >= edit.at);
   }
 
   /**
