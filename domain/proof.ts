@@ -111,11 +111,11 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
 }
 
 /**
- * A write to a strict side makes one revision with all its groups. Where one of them stands as it did before, another's was
- * written alike by somebody else, such as a sibling link (hub and spoke), or ours was edited over: the skipped revision tells.
+ * A write to a strict side makes one revision with all its groups. Where one of them shows something else, another's may
+ * have been written alike by somebody else, such as a sibling link (hub and spoke): the answer tells, or the skipped revision.
  */
 function isContradicted(image: SideImage, evidence: readonly Evidence[], context: LinkContext): boolean {
-  return context.capabilities[image.side].revisions === 'strict' && evidence.some((one) => one.otherwise === 'before');
+  return context.capabilities[image.side].revisions === 'strict' && evidence.some((one) => one.otherwise !== null);
 }
 
 /** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */

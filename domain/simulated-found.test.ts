@@ -24,6 +24,17 @@ describe('hub and spoke', () => {
     expect(story.link.state.attempts).not.toContainEqual(write);
   });
 
+  it('I2: nor where the other integration wrote another value into the other field', () => {
+    const story = agreedOnTwo();
+    story.shows('external', { company: 'lead', jobtitle: 'owner' }, { revision: '11' });
+    const write = story.sends('bevatel');
+    const theirs = { company_name: 'lead', 'custom.job_title': 'agent' };
+    story.shows('bevatel', theirs, { revision: '11' });
+    story.answered('bevatel', { kind: 'moved', attemptId: write.id, record: story.record('bevatel', theirs, { revision: '11' }) });
+    expect(story.group('custom.job_title').base).toEqual([['o'], ['o']]);
+    expect(story.conflicts()).toContain('update_update_same_field');
+  });
+
   it('I2: nor when the revision that our write would have made is skipped', () => {
     const story = agreedOnTwo();
     story.shows('external', { company: 'lead', jobtitle: 'owner' }, { revision: '11' });
