@@ -168,7 +168,7 @@ function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: 
   const isForm = !sent.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
   const own = isForm ? ownEntry(entries, [values], others, lens, image.side) : sent;
   const isEntered = attempt.guard === null || !isTold || own.isInHistory || (lens.fields[image.side].length > 1 && entries.length > 0);
-  const isShown = isForm || (isEntered && entries[0]?.ours !== false && forms.some((form) => sameOn(lens, image.side, values, form)));
+  const isShown = isForm || (isEntered && (isTold || !isNoNews(state, name, attempt, values, lens, image.side)) && entries[0]?.ours !== false && forms.some((form) => sameOn(lens, image.side, values, form)));
   return {
     ...own, name, lens, written,
     shown: isShown ? values : null,
@@ -256,6 +256,15 @@ function entriesSinceGuard(guard: Attempt['guard'], lens: Lens, image: SideImage
   const entries = lens.fields[image.side].flatMap((field) =>
     (image.histories[field] ?? []).filter((entry) => entry.at > (guard[field] ?? Number.POSITIVE_INFINITY)));
   return entries.sort((a, b) => b.at - a.at);
+}
+
+/**
+ * A hung write that nothing but its value could prove, where that value is agreed on already: another write of ours may
+ * have put it there, and the hung one may still land.
+ */
+function isNoNews(state: LinkState, name: string, attempt: Attempt, values: Values, lens: Lens, side: Side): boolean {
+  const base = state.groups[name]?.base?.[side === 'bevatel' ? 0 : 1];
+  return attempt.status === 'unresolved' && attempt.condition === null && base !== undefined && sameOn(lens, side, base, values);
 }
 
 /** What was sent, and what the system is known to have made of it: its part of the base that this write's source made. */

@@ -1,6 +1,6 @@
 /** Counterexamples that the simulator found (docs/simulation.md), each told as short as it is: what must never happen again. */
 import { describe, expect, it } from 'vitest';
-import { HISTORY } from './testing/context.ts';
+import { HISTORY, NONE } from './testing/context.ts';
 import { entry, START, Story } from './testing/story.ts';
 
 const TWO_FIELDS = [{ bevatel: 'company_name', external: 'company' }, { bevatel: 'custom.job_title', external: 'jobtitle' }];
@@ -61,5 +61,21 @@ describe('a system with histories that keeps values in a form of its own', () =>
     story.shows('bevatel', 'Najd', { revision: '11' });
     story.loses(story.sends('external', { company: START })).reads('external', 'NAJD', { revision: '12', at: START + 60, history });
     expect(story.group()).toMatchObject({ base: [['Najd'], ['NAJD']], held: { type: 'overwritten_in_flight', overwritten: ['HAIL'] } });
+  });
+});
+
+describe('a system that tells nothing', () => {
+  it('I2: a hung write is not proven by the value that another write of ours put there; it may still land on a newer one', () => {
+    const story = new Story({ external: NONE }).agreed();
+    story.shows('bevatel', 'b', { revision: '11' });
+    story.loses(story.sends('external')).reads('external', 'o');
+    story.applied(story.sends('external'), 'b');
+    story.reads('external', 'b');
+    story.shows('bevatel', 'c', { revision: '12' });
+    story.applied(story.sends('external'), 'c');
+    story.reads('external', 'c');
+    story.reads('external', 'b');
+    expect(story.wanted()).toBe('external:c');
+    expect(story.group().base).toEqual([['b'], ['b']]);
   });
 });
