@@ -159,11 +159,11 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     seen = isOurs ? sourceTimes(seen, lens, side, written, record.modifiedAt) : editedSince(seen, lens, side, attempt.sentAt);
   }
   const { create: _create, ...state } = link.state;
-  const attempts = isAnswer ? state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context)) : state.attempts;
+  const attempts = state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context));
   return withoutAttempt({ ...link, state: { ...state, attempts, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
 }
 
-/** The entry of an answered write is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
+/** The entry of a write that is known to have landed is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
 function afterAnswer(other: Attempt, answered: Attempt, at: number | null, context: LinkContext): Attempt {
   const { guard } = other;
   if (other === answered || other.side !== answered.side || guard === null || at === null) return other;
@@ -289,7 +289,16 @@ export function createFound(link: Link, side: Side, attemptId: string, record: R
   return attempt ? landAttempt(folded, side, attempt, record, context, false) : folded;
 }
 
-/** The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency key). */
-export function createNotFound(link: Link, attemptId: string): Link {
-  return withoutAttempt(link, link.state.attempts.find((one) => one.id === attemptId));
+/**
+ * The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency
+ * key). Where a create is an upsert the first may still land, over the record that the next one makes: it stays on record as
+ * a write that may, so that what it puts there is known for ours (I2, trace 6).
+ */
+export function createNotFound(link: Link, side: Side, attemptId: string, context: LinkContext): Link {
+  const attempt = link.state.attempts.find((one) => one.id === attemptId);
+  const open = withoutAttempt(link, attempt);
+  const { conditionalWrites, history } = context.capabilities[side];
+  if (!attempt || conditionalWrites) return open;
+  const guard = history ? Object.fromEntries(context.mapping.fields[side].map((field) => [field, 0])) : null;
+  return withState(open, { attempts: [...open.state.attempts, { ...attempt, kind: 'update', reference: null, guard, status: 'unresolved' }] });
 }

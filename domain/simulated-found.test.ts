@@ -1,7 +1,9 @@
 /** Counterexamples that the simulator found (docs/simulation.md), each told as short as it is: what must never happen again. */
 import { describe, expect, it } from 'vitest';
+import { decideLink } from './decide-link.ts';
+import { createNotFound } from './outcome.ts';
 import { HISTORY, NONE } from './testing/context.ts';
-import { entry, START, Story } from './testing/story.ts';
+import { entry, NEW_LINK, START, Story } from './testing/story.ts';
 
 const TWO_FIELDS = [{ bevatel: 'company_name', external: 'company' }, { bevatel: 'custom.job_title', external: 'jobtitle' }];
 const both = (value: string) => ({ bevatel: { company_name: value, 'custom.job_title': value }, external: { company: value, jobtitle: value } });
@@ -77,5 +79,35 @@ describe('a system that tells nothing', () => {
     story.reads('external', 'b');
     expect(story.wanted()).toBe('external:c');
     expect(story.group().base).toEqual([['b'], ['b']]);
+  });
+});
+
+describe('a creation that hung and lands, as an upsert, over the record that the next try made', () => {
+  /** `o` is created in vain, then again; the record is edited in Bevatel, and the first try lands over that. */
+  const twice = (external: typeof HISTORY): Story => {
+    const story = new Story({ external }, { ...NEW_LINK, externalId: null });
+    story.shows('bevatel', 'o', { revision: '10', reference: null });
+    const first = story.sends('external');
+    story.loses(first);
+    story.link = decideLink(createNotFound(story.link, 'external', first.id, story.context), story.context, story.now).link;
+    story.applied(story.sends('external'), 'o', { revision: '1000020', at: START + 20_000, reference: 'B1' });
+    story.shows('bevatel', 'b', { revision: '11' });
+    return story;
+  };
+
+  it('I2: is known for ours by its entry in the histories', () => {
+    const story = twice(HISTORY);
+    const written = [entry('b', START + 25_000), entry('o', START + 20_000)];
+    story.applied(story.sends('external', { company: START + 20_000 }), 'b', { revision: '1000025', at: START + 25_000, readBack: story.readBack('external', 'b', { revision: '1000025', at: START + 25_000, history: written }) });
+    story.reads('external', 'o', { revision: '1000030', at: START + 30_000, history: [entry('o', START + 30_000), ...written] });
+    expect(story.wanted()).toBe('external:b');
+    expect(story.conflicts()).toEqual([]);
+  });
+
+  it('I2: and by its value where there are none', () => {
+    const story = twice(NONE);
+    story.applied(story.sends('external'), 'b');
+    story.reads('external', 'o');
+    expect(story.wanted()).toBe('external:b');
   });
 });

@@ -101,7 +101,7 @@ function givenUp(link: Link, side: Side, error: SyncError, known: KnownIntegrati
 function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, known: KnownIntegration, facts: OutcomeFacts): Link {
   const { attemptId, found, side } = result;
   if (isSyncError(found)) return applyOutcome(link, side, { attemptId: '', kind: 'failed', error: found }, known.context, facts);
-  if (found === null) return createNotFound(link, attemptId);
+  if (found === null) return createNotFound(link, side, attemptId, known.context);
   return createFound(link, side, attemptId, found, known.context, facts.now);
 }
 
