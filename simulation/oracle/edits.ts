@@ -142,17 +142,32 @@ class EditJudge {
 
   /**
    * Nothing in the system could have told: it has no condition and no history, and the product's last look before the
-   * write was before the edit; or its history does not name us, and shows our value in a form of its own.
+   * write was before the edit; or our own value, in a form that the system gave it and does not name as ours, was brought
+   * back as if somebody had typed it.
    */
   #isInBlindWindow(edit: Edit): boolean {
-    const dials = this.#evidence.schedule.dials.systems[edit.system];
-    const standings = this.#lineage.standings(edit.system, edit.record, edit.group);
-    const over = standings.find((standing) => standing.at >= edit.at && standing.write !== null && !standing.holds.has(edit.id));
-    if (!over?.write || !dials) return false;
-    const isUnnamed = dials.kind === 'hubspot' && !dials.namesUs && over.sent !== over.meaning;
-    if (!isUnnamed && (dials.kind !== 'blind' || this.#isSeenBefore(edit, over.write))) return false;
+    const over = this.#lineage.standings(edit.system, edit.record, edit.group).find((standing) => standing.at >= edit.at && standing.write !== null && !standing.holds.has(edit.id));
+    if (!over?.write) return false;
+    const isBlind = this.#dialsOf(edit.system)?.kind === 'blind' && !this.#isSeenBefore(edit, over.write);
+    if (!isBlind && !this.#isUnnamedForm(edit.system, over) && !this.#sourcesOf(edit, over).some((source) => this.#isUnnamedForm(source.system, source.standing))) return false;
     this.#blindWindows += 1;
     return true;
+  }
+
+  #isUnnamedForm(system: string, { write, sent, meaning }: Standing): boolean {
+    const dials = this.#dialsOf(system);
+    return write !== null && sent !== meaning && dials !== undefined && (dials.kind === 'blind' || (dials.kind === 'hubspot' && !dials.namesUs));
+  }
+
+  #sourcesOf(edit: Edit, { write, sources }: Standing): { readonly system: string; readonly standing: Standing }[] {
+    if (write?.kind !== 'written') return [];
+    const partner = this.#lineage.partner(edit.system, edit.record, write.integration);
+    const history = partner ? this.#lineage.standings(partner.system, partner.record, edit.group) : [];
+    return sources.flatMap((index) => (partner && history[index] ? [{ system: partner.system, standing: history[index] }] : []));
+  }
+
+  #dialsOf(system: string) {
+    return this.#evidence.schedule.dials.systems[system];
   }
 
   /** The product looked at the record after the edit and before it sent the write. */
