@@ -1,6 +1,7 @@
 /** One lane's consumer: positions from the database, batches through `processBatch`, decisions relayed, delivery woken. */
 import type { Consumption, ConsumeOptions } from '../../runtime/consume.ts';
 import { consumeBatches } from '../../runtime/consume.ts';
+import { classified } from '../../runtime/database.ts';
 import type { Deps } from '../../runtime/deps.ts';
 import type { Batch, BatchOutcome } from '../../runtime/partition.ts';
 import type { Sleep } from '../../runtime/sleep.ts';
@@ -70,7 +71,8 @@ export async function consumeLane(options: LaneOptions): Promise<Consumption> {
   const onBatch = async (batch: Batch): Promise<BatchOutcome> => {
     try {
       return await workBatch(options, { group, topic, partition: batch.partition }, await stateOf(batch), batch);
-    } catch (error) {
+    } catch (thrown) {
+      const error = classified(thrown);
       if (isSyncError(error)) return { kind: 'again', afterMs: error.facts.retryAfterMs ?? 500, reason: error.code };
       throw error;
     }
