@@ -85,6 +85,7 @@ class SimulatedReader implements Reader, Member {
   readonly #options: ReaderOptions;
   #assigned = new Map<string, Fetching>();
   #isClosed = false;
+  #generation = 0;
   #stay: () => void = () => undefined;
 
   constructor(client: KafkaClientOptions, options: ReaderOptions) {
@@ -120,8 +121,10 @@ class SimulatedReader implements Reader, Member {
 
   assign(partitions: readonly TopicPartition[]): void {
     const { incarnation, cluster } = this.#client;
+    this.#generation += 1;
+    const generation = this.#generation;
     incarnation.later(rebalanceMs(incarnation.random.next()), () => {
-      if (this.#isClosed || !cluster.isMember(this.#options.groupId, this)) return;
+      if (this.#isClosed || generation !== this.#generation || !cluster.isMember(this.#options.groupId, this)) return;
       this.#assigned = new Map(partitions.map((at) => [keyOf(at), { position: 0n, isPaused: true, isUnderWay: false }]));
       this.#options.onAssigned(partitions);
     });

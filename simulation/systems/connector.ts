@@ -85,7 +85,7 @@ function listed(system: SimulatedSystem, cursor: string | null, fields: readonly
 function changed(system: SimulatedSystem, position: PollPosition | null, now: number): PollPage {
   const { clockAt, capabilities } = system;
   const begin = (from: number): PollPosition => ({ from, startedAt: null, at: 0, id: '' });
-  if (position === null) return { changed: [], next: begin(clockAt), more: false };
+  if (position === null) return { changed: [], next: begin(clockAt - capabilities.indexLagMs), more: false };
   const startedAt = Number(position['startedAt'] ?? clockAt);
   const [at, id] = [Number(position['at']), String(position['id'])];
   const found = indexOf(system, now)

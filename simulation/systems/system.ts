@@ -160,7 +160,8 @@ export class SimulatedSystem {
       life: change.life ?? before?.life ?? 'live',
       mergedIds: change.mergedIds ?? before?.mergedIds ?? [],
     };
-    record.states.push({ at: now, indexedAt: now + this.#options.indexLag(), state: after });
+    // Who was there from the start has been in the index for long.
+    record.states.push({ at: now, indexedAt: now + (author.deed === 0 ? 0 : this.#options.indexLag()), state: after });
     for (const listener of this.listeners) listener({ kind, record, before, after });
   }
 
