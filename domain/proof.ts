@@ -260,11 +260,13 @@ function entriesSinceGuard(guard: Attempt['guard'], lens: Lens, image: SideImage
 
 /**
  * A hung write that nothing but its value could prove, where that value is agreed on already: another write of ours may
- * have put it there, and the hung one may still land.
+ * have put it there, and the hung one may still land. A hung creation is not proven by a record that others made of the
+ * same person either.
  */
 function isNoNews(state: LinkState, name: string, attempt: Attempt, values: Values, lens: Lens, side: Side): boolean {
   const base = state.groups[name]?.base?.[side === 'bevatel' ? 0 : 1];
-  return attempt.status === 'unresolved' && attempt.condition === null && base !== undefined && sameOn(lens, side, base, values);
+  if (attempt.status !== 'unresolved' || attempt.condition !== null) return false;
+  return base ? sameOn(lens, side, base, values) : attempt.groups[name]?.before === null;
 }
 
 /** What was sent, and what the system is known to have made of it: its part of the base that this write's source made. */

@@ -110,4 +110,14 @@ describe('a creation that hung and lands, as an upsert, over the record that the
     story.reads('external', 'o');
     expect(story.wanted()).toBe('external:b');
   });
+
+  it('I2: is not proven by a record that somebody made of the same person', () => {
+    const story = new Story({ external: NONE, fields: TWO_FIELDS }, { ...NEW_LINK, externalId: null });
+    story.shows('bevatel', both('o').bevatel, { revision: '10', reference: null });
+    const first = story.sends('external');
+    story.loses(first);
+    story.link = { ...decideLink(createNotFound(story.link, 'external', first.id, story.context), story.context, story.now).link, externalId: 'X1' };
+    story.reads('external', { company: 'o', jobtitle: 'owner' }, { reference: null });
+    expect(story.group('custom.job_title').held).toMatchObject({ type: 'create_create' });
+  });
 });
