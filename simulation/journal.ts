@@ -44,6 +44,12 @@ export interface Written extends Happening {
   readonly values: Image;
   readonly reference: string | null;
 }
+/** A write of the product went out; whether it ever arrives is another question. */
+export interface Sent extends Happening {
+  readonly kind: 'sent';
+  readonly attempt: string;
+  readonly values: Image;
+}
 /** The product read the record by its id; `asOf` is older than `at` where the system showed an old state. */
 export interface Read extends Happening {
   readonly kind: 'read';
@@ -65,4 +71,4 @@ export interface Trouble extends Happening {
   readonly what: string;
 }
 
-export type Fact = Created | Edited | Written | Read | Ended | Merged | Trouble;
+export type Fact = Created | Edited | Sent | Written | Read | Ended | Merged | Trouble;

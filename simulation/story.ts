@@ -15,7 +15,7 @@ interface Line {
 export function storyOf(evidence: Evidence, person: Finding['person'], { withReads = false } = {}): string[] {
   const records = new Set(evidence.records.filter((record) => person === null || record.person === person).map(({ system, id }) => `${system}/${id}`));
   const links = new Set(evidence.links.filter((link) => records.has(`bevatel/${link.bevatel_id}`) || records.has(`${link.integration_id}/${link.external_id}`)).map(({ link_id: id }) => id));
-  const facts = evidence.journal.filter((fact) => (withReads || fact.kind !== 'read') && (fact.kind === 'trouble' || records.has(`${fact.system}/${fact.record}`)));
+  const facts = evidence.journal.filter((fact) => (withReads || (fact.kind !== 'read' && fact.kind !== 'sent')) && (fact.kind === 'trouble' || records.has(`${fact.system}/${fact.record}`)));
   const decisions = evidence.decisions.filter((decision) => links.has(decision.link_id) && (decision.groups.length > 0 || !SAYS_NOTHING_NEW.has(decision.verdict)));
   const lines: Line[] = [...facts.map((fact) => ({ at: fact.at, text: tellFact(fact) })), ...decisions.flatMap(tellDecision)];
   return lines.toSorted((a, b) => a.at - b.at).map(({ at, text }) => `${clock(at)}  ${text}`);
@@ -31,6 +31,7 @@ function tellFact(fact: Fact): string {
     case 'created': return `${where} ${fact.deed === null ? `is created by the product for ${fact.reference}` : 'is created by a person'}: ${image(fact.typed)}${differs(fact.typed, fact.values)}`;
     case 'edited': return `${where} ${fact.actor} types ${image(fact.typed)}${differs(fact.typed, fact.values)} (deed ${fact.deed})`;
     case 'written': return `${where} the product's write ${fact.attempt} lands: ${image(fact.sent)}${differs(fact.sent, fact.values)}${fact.reference === null ? '' : ` with reference ${fact.reference}`} (sent ${clock(fact.sentAt).trim()})`;
+    case 'sent': return `${where} the product sends the write ${fact.attempt}: ${image(fact.values)}`;
     case 'read': return `${where} is read by ${fact.by}${fact.asOf === fact.at ? '' : `, as it was ${clock(fact.asOf).trim()}`}`;
     case 'deleted':
     case 'restored':

@@ -23,6 +23,9 @@ export function judgeEdits(evidence: Evidence, lineage: Lineage, words: Words): 
   return { findings, blindWindows: judge.blindWindows };
 }
 
+/** So long a write may still be on its way. */
+const LATE_MS = 3_600_000;
+
 interface Place {
   readonly system: string;
   readonly record: string;
@@ -137,7 +140,8 @@ class EditJudge {
 
   /** Somebody typed the very value that a write of the product was bringing: the two are one, and the newer of its source goes on. */
   #isTypedAlike(edit: Edit): boolean {
-    return this.#lineage.standings(edit.system, edit.record, edit.group).some(({ write, sent, at }) => write?.kind === 'written' && sent === edit.meaning && write.sentAt <= edit.at && at >= edit.at);
+    return this.#lineage.sendings.some(({ at, system, record, group, meaning }) => system === edit.system && record === edit.record && group === edit.group && meaning === edit.meaning
+      && at <= edit.at && at >= edit.at - LATE_MS);
   }
 
   /**

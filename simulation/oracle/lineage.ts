@@ -4,7 +4,7 @@
  * source, all of them count, and sides that show the same at one moment share what they hold: the oracle errs on the
  * product's side.
  */
-import type { Created, Edited, Fact, Merged, SystemName, Written } from '../journal.ts';
+import type { Created, Edited, Fact, Merged, Sent, SystemName, Written } from '../journal.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Image } from '../../schemas/value.ts';
@@ -38,8 +38,12 @@ export interface Standing {
   readonly holds: ReadonlySet<number>;
 }
 
+/** A value that was on its way to a group of a record. */
+export type Sending = Pick<Edit, 'at' | 'system' | 'record' | 'group' | 'meaning'>;
+
 export class Lineage {
   readonly edits: Edit[] = [];
+  readonly sendings: Sending[] = [];
   readonly #standings = new Map<string, Standing[]>();
   readonly #raw = new Map<string, Image>();
   readonly #persons = new Map<string, string>();
@@ -96,12 +100,19 @@ export class Lineage {
       case 'edited': return this.#edited(fact);
       case 'written': return this.#wrote(fact, fact.integration, { ...this.#rawOf(fact), ...fact.sent }, fact.values);
       case 'merged': return this.#merged(fact);
+      case 'sent': return this.#sent(fact);
       case 'read':
       case 'deleted':
       case 'restored':
       case 'erased':
       case 'trouble': return;
       default: return fact satisfies never;
+    }
+  }
+
+  #sent(fact: Sent): void {
+    for (const group of touched(fact.system, fact.values)) {
+      this.sendings.push({ at: fact.at, system: fact.system, record: fact.record, group, meaning: meaningOf(group, sideOf(fact.system), { ...this.#rawOf(fact), ...fact.values }) });
     }
   }
 

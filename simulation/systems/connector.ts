@@ -35,6 +35,7 @@ export function connectorOf(options: ConnectorOptions): Connector {
     }),
     write: (operations, { fields }, { signal }) => {
       const sentAt = clock();
+      for (const op of operations) if (op.kind === 'update') options.tell({ kind: 'sent', at: sentAt, system: system.name, record: op.id, attempt: op.attemptId, values: op.values });
       return network.call('write', signal, () => operations.map((op) => serveWrite(system, op, { ...options, sentAt, fields })));
     },
     findByReference: (references, { fields }, { signal }) => network.call('read', signal, () => new Map(references.flatMap((reference): [string, RecordImage][] => {
