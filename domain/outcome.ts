@@ -81,8 +81,14 @@ function applied(link: Link, side: Side, attempt: Attempt | undefined, record: R
   const known = withoutRetry(withId(link, side, record.id));
   const answer = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: false });
   const answered = attempt ? landAttempt(foldAnswer(known, side, attempt, answer, context, facts.now), side, attempt, record, context) : foldPlainly(known, side, answer, context, facts.now);
-  if (facts.readBack) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
-  return attempt && isUnread(attempt, context) ? readLater(answered, attempt, facts.now) : answered;
+  if (facts.readBack && !isBefore(facts.readBack.record, record, side, context)) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
+  return attempt && isUnread(attempt, context) ? readLater(answered, attempt, context, facts.now) : answered;
+}
+
+/** The read after the answer shows the record as it was before: within its staleness window a system may. */
+function isBefore(readBack: RecordImage, answer: RecordImage, side: Side, context: LinkContext): boolean {
+  const { revisions, stalenessWindowMs } = context.capabilities[side];
+  return stalenessWindowMs > 0 && compareRevisions(revisions, answer.revision, readBack.revision) === 'older';
 }
 
 /** A guarded write of which the histories have yet to tell whether an edit lies beneath it. */
@@ -91,12 +97,12 @@ function isUnread(attempt: Attempt, context: LinkContext): boolean {
   return history && !conditionalWrites && attempt.kind === 'update' && attempt.guard !== null && Object.keys(attempt.groups).length > 0;
 }
 
-/** The read after the answer failed: the write stays on record, though known to have landed, until its histories were read (I2). */
-function readLater(link: Link, attempt: Attempt, now: number): Link {
+/** The read after the answer failed or came too early: the write stays on record, though known to have landed, until its histories were read (I2). */
+function readLater(link: Link, attempt: Attempt, context: LinkContext, now: number): Link {
   const due = link.state.readDue?.[attempt.side];
   return withState(link, {
     attempts: [...link.state.attempts, { ...attempt, status: 'unresolved' }],
-    readDue: { ...link.state.readDue, [attempt.side]: { at: now, blocks: due?.blocks ?? false } },
+    readDue: { ...link.state.readDue, [attempt.side]: { at: now + context.capabilities[attempt.side].stalenessWindowMs, blocks: due?.blocks ?? false } },
   });
 }
 

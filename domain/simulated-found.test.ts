@@ -66,6 +66,19 @@ describe('a system with histories that keeps values in a form of its own', () =>
   });
 });
 
+describe('a system whose reads may lag', () => {
+  it('I2: the read after the answer is repeated when it shows the record before our write', () => {
+    const story = new Story({ external: { ...HISTORY, stalenessWindowMs: 3_000 } }).agreed();
+    story.shows('bevatel', 'b', { revision: '11' });
+    const write = story.sends('external', { company: START });
+    const before = { record: story.record('external', 'o', { revision: '10', at: START, history: [entry('o', START)] }), from: story.now, to: story.now };
+    story.applied(write, 'b', { revision: '12', at: START + 60, readBack: before });
+    expect(story.link.state.readDue?.external).toEqual({ at: story.now + 3_000, blocks: false });
+    story.pass(3_000).reads('external', 'b', { revision: '12', at: START + 60, history: [entry('b', START + 60), entry('h', START + 40, 'sara'), entry('o', START)] });
+    expect(story.group().held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['h'] });
+  });
+});
+
 describe('a system that tells nothing', () => {
   it('I2: a hung write is not proven by the value that another write of ours put there; it may still land on a newer one', () => {
     const story = new Story({ external: NONE }).agreed();
