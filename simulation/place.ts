@@ -26,8 +26,8 @@ export async function openPlace(given: string | undefined): Promise<Place> {
   const id = `simulation_${randomBytes(4).toString('hex')}`;
   const made: string[] = [];
   const make = async (name: string, template: string): Promise<string> => {
-    await withClient(server, (client) => client.query(`create database ${name} ${template}`));
     made.push(name);
+    await withClient(server, (client) => client.query(`create database ${name} ${template}`));
     return addressOf(server, name);
   };
   const template = await make(id, '');
