@@ -82,11 +82,12 @@ export default defineConfig(
     rules: {
       'no-restricted-imports': ['error', {
         paths: [kafkaClient],
-        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js|entities$)', message: 'domain is pure: it imports schemas, itself, libphonenumber-js and entities alone.' }],
+        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js|(?:entities|temporal-polyfill)$)', message: 'domain is pure: it imports schemas, itself, libphonenumber-js, entities and temporal-polyfill alone.' }],
       }],
       'no-restricted-globals': ['error', 'process', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto', 'console'],
       'no-restricted-properties': ['error',
         { object: 'Date', property: 'now', message: 'The clock comes in as a parameter (I12).' },
+        { object: 'Temporal', property: 'Now', message: 'The clock comes in as a parameter (I12).' },
         { object: 'Math', property: 'random', message: 'Randomness comes in as a parameter (I12).' },
       ],
     },

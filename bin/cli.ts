@@ -15,6 +15,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   quietKafkaTimers();
   const program = new Command('bevatel-sync')
     .description("Keeps the contacts of Bevatel and of its clients' CRMs consistent, in both directions.")
+    .enablePositionalOptions()
     .showHelpAfterError('(see bevatel-sync --help)');
   try {
     const names = await commandNames();

@@ -7,17 +7,18 @@
  * - `list` and `changedSince` may show old states (index lag); `read` shows the record as it is now, within
  *   `stalenessWindowMs`.
  * - `write` never repeats a request by itself: an answer that did not come is the outcome `unknown`, and the caller
- *   looks before it writes again (design §6).
+ *   looks before it writes again (design §6). So does `remove`. Neither is called before its attempt is on record, and
+ *   `remove` not before the record was read, or with a condition: what it takes away nobody may be able to bring back.
  * - An actor is `user:<id>` for a person; any other name is an automation, an import or an app.
  * - No method keeps state between calls, knows of links, or decides anything.
  */
 import type { ContactHint } from '../schemas/change.ts';
 import type { Lane, Value } from '../schemas/value.ts';
-import type { CreateOp, ReadResult, RecordImage, UpdateOp, WriteOp, WriteOutcome } from '../schemas/record.ts';
+import type { CreateOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome } from '../schemas/record.ts';
 import type { Capabilities, GoneHow } from '../schemas/system.ts';
 
 export type { Capabilities, GoneHow };
-export type { CreateOp, ReadResult, RecordImage, UpdateOp, WriteOp, WriteOutcome };
+export type { CreateOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome };
 
 export interface CallOptions {
   readonly signal: AbortSignal;
@@ -50,19 +51,24 @@ export interface MappingFault {
   readonly advice: string;
 }
 
-/** How a field is used by the mapping; `values` are the picklist values that may be written. */
+/** How a field is used by the mapping; `values` are those that may be written or are compared to, where that is known. */
 export interface FieldUse {
   readonly field: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date' | 'datetime' | 'phone' | 'email' | 'url' | 'picklist' | 'set';
   readonly written: boolean;
   readonly values?: readonly string[];
+  /** Values besides these may be written too. */
+  readonly open?: true;
 }
 
 export interface Connector {
   readonly system: string;
   readonly capabilities: Capabilities;
-  /** Checks fields, types, options and permissions against the system itself; returns all faults at once. */
-  checkMapping(uses: readonly FieldUse[], options: CallOptions): Promise<readonly MappingFault[]>;
+  /**
+   * Checks fields, types, options and permissions against the system itself; returns all faults at once. `creates`:
+   * records are to be made there, so that what each must have has to be written.
+   */
+  checkMapping(uses: readonly FieldUse[], request: { readonly creates: boolean }, options: CallOptions): Promise<readonly MappingFault[]>;
   /** One page of all records in a stable order. Absence from a listing proves nothing (I9). */
   list(request: { readonly cursor: string | null; readonly fields: readonly string[] }, options: CallOptions): Promise<ListPage>;
   /** Records modified since the position; null starts at the server's present time. Keyset, `>=`, overlapping by `indexLagMs`. */
@@ -71,6 +77,12 @@ export interface Connector {
   read(ids: readonly string[], request: { readonly fields: readonly string[]; readonly histories: boolean }, options: CallOptions): Promise<readonly ReadResult[]>;
   /** One outcome per operation, in any order; operations of one kind only, at most `batch.create` / `batch.update`. */
   write(operations: readonly WriteOp[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<readonly WriteOutcome[]>;
+  /**
+   * Archives, deletes or erases, as each operation says and `capabilities.removals` allows; at most `removals.batch`.
+   * One outcome per operation, in any order: `removed` also for a record that was removed in this way before, `moved` when
+   * the condition failed, `gone` when there is nothing (more) to remove under this id.
+   */
+  remove(operations: readonly RemoveOp[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<readonly WriteOutcome[]>;
   /** Looks records up by the partner's id (never by search): partner id → record. Missing ones are absent. */
   findByReference(references: readonly string[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<ReadonlyMap<string, RecordImage>>;
   /** Where a person sees the record; null where there is no such page. */

@@ -5,14 +5,16 @@
  */
 import type { ContactChange } from '../schemas/change.ts';
 import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
+import { WHOLE_RECORD } from '../schemas/decision.ts';
 import type { Side } from '../schemas/value.ts';
 import type { LinkContext, OwnTimes } from './context.ts';
 import { decideLink } from './decide-link.ts';
 import { foldImage, sideImage } from './fold.ts';
 import type { FoldOutcome, SideImage } from './fold.ts';
 import type { Link, LinkState } from './link.ts';
-import { applyGone, repoint } from './outcome.ts';
+import { applyGone, broughtBack, presenceOf, repoint } from './gone.ts';
 import { awaitsHistories, proveAttempts } from './proof.ts';
+import { compareRevisions } from './revision.ts';
 
 export interface Applied {
   readonly link: Link;
@@ -26,7 +28,7 @@ export function applyChange(link: Link, change: ContactChange, context: LinkCont
     case 'image': return applyImage(link, sideImage(change, link.integrationId), context, ownTimes, now);
     case 'merged': return applyMerged(link, change, context, now);
     case 'deleted':
-    case 'erased': return applyAbsence(link, change.side, change.kind, context, now);
+    case 'erased': return applyAbsence(link, change, change.kind, context, now);
     case 'listingEnded': return { link, verdict: 'unchanged', groups: [] };
     default: return change.kind satisfies never;
   }
@@ -36,38 +38,41 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   if (link.erased) return { link, verdict: 'gone', groups: [] };
   const { side } = image;
   const before = link.state.seen[side];
+  const gone = link.state.gone?.[side];
+  const presence = gone ? presenceOf(gone, image, context) : null;
   const fold = foldImage(before, image, context.capabilities[side], ownTimes, now);
   const isEcho = fold.outcome === 'duplicate' && before?.ours === true && before.revision === image.revision;
   const seenState: LinkState = fold.seen && fold.seen !== before ? { ...link.state, seen: { ...link.state.seen, [side]: fold.seen } } : link.state;
   const proved = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const isUntold = fold.outcome === 'folded' && awaitsHistories(proved, image, context);
-  const settled = settleReads(proved, image, fold.outcome, isUntold, now);
+  const present = presence === 'back' ? broughtBack(proved, side) : proved;
+  const settled = settleReads(present, image, fold.outcome, isUntold, presence === 'ask', now);
   if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);
+  if (presence === 'back') return { link: decided.link, verdict: 'restored', groups: [restored(side), ...decided.groups] };
   return { link: decided.link, groups: decided.groups, verdict: verdictOn(fold.outcome, isEcho || isProof, decided.groups, decided.verdict) };
+}
+
+function restored(side: Side): GroupVerdict {
+  return { group: WHOLE_RECORD, verdict: 'restored', rule: `shown_by:${side}`, conflict: 'restore' };
 }
 
 /**
  * A by-id read begun when it was due or later settles it, unless its order is unproven again: then what was blocked
  * stays blocked (trace 7). An image of unproven order makes a read due that begins after it; one without the histories that
- * an unresolved write needs blocks until they are read (trace 6). A folded image means that the record is there.
+ * an unresolved write needs blocks until they are read (trace 6). So does one that may be older than the record's deletion.
  */
-function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, isUntold: boolean, now: number): LinkState {
-  if (outcome !== 'folded' && outcome !== 'read_again' && !state.readDue?.[image.side]) return state;
-  if (outcome === 'folded' && !isUntold && !state.readDue && !state.gone) return state;
-  const { readDue: before, gone, ...rest } = state;
+function settleReads(state: LinkState, image: SideImage, outcome: FoldOutcome, isUntold: boolean, isDoubtful: boolean, now: number): LinkState {
+  const due = state.readDue?.[image.side];
+  const isAsked = outcome === 'read_again' || isUntold || isDoubtful;
+  const isSettled = due !== undefined && image.readById && image.observedFrom >= due.at && outcome !== 'read_again';
+  if (!isAsked && !isSettled) return state;
+  const { readDue: before, ...rest } = state;
   const readDue = { ...before };
-  const due = readDue[image.side];
-  if (due && image.readById && image.observedFrom >= due.at && outcome !== 'read_again') delete readDue[image.side];
-  if (outcome === 'read_again' || isUntold) readDue[image.side] = { at: Math.max(now, due?.at ?? 0), blocks: isUntold || (due?.blocks ?? false) };
-  const stillGone = { ...gone };
-  if (outcome === 'folded') delete stillGone[image.side];
-  return {
-    ...rest,
-    ...(Object.keys(readDue).length > 0 ? { readDue } : {}),
-    ...(Object.keys(stillGone).length > 0 ? { gone: stillGone } : {}),
-  };
+  if (isSettled) delete readDue[image.side];
+  if (isAsked) readDue[image.side] = { at: isDoubtful ? now : Math.max(now, due?.at ?? 0), blocks: isUntold || isDoubtful || (due?.blocks ?? false) };
+  return { ...rest, ...(Object.keys(readDue).length > 0 ? { readDue } : {}) };
 }
 
 /** The record's verdict: what its groups say most, else what the fold says. */
@@ -81,14 +86,23 @@ function verdictOn(outcome: FoldOutcome, isOwn: boolean, groups: readonly GroupV
   return outcome === 'folded' ? 'unchanged' : outcome;
 }
 
-function applyAbsence(link: Link, side: Side, how: 'deleted' | 'erased', context: LinkContext, now: number): Applied {
-  const decided = decideLink(applyGone(link, side, how, now), context, now);
-  return { link: decided.link, verdict: 'gone', groups: [] };
+function applyAbsence(link: Link, change: ContactChange, how: 'deleted' | 'erased', context: LinkContext, now: number): Applied {
+  const { side, observedFrom, revision } = change;
+  if (how === 'deleted' && isOlderThanSeen(link, side, revision, context)) return { link, verdict: 'stale', groups: [] };
+  const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, revision }, context, now);
+  const decided = decideLink(gone, context, now);
+  return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: decided.groups };
+}
+
+/** The record was seen in a revision after its deletion: it was brought back since (I6). */
+function isOlderThanSeen({ state }: Link, side: Side, revision: string | null, { capabilities }: LinkContext): boolean {
+  const seen = state.seen[side]?.revision ?? null;
+  return capabilities[side].revisions === 'strict' && compareRevisions('strict', seen, revision) === 'older';
 }
 
 /** A merge re-points the link to the survivor, which is read before anything is decided. */
 function applyMerged(link: Link, change: ContactChange, context: LinkContext, now: number): Applied {
-  if (change.mergedInto === null) return applyAbsence(link, change.side, 'deleted', context, now);
+  if (change.mergedInto === null) return applyAbsence(link, change, 'deleted', context, now);
   const decided = decideLink(repoint(link, change.side, change.mergedInto, now), context, now);
   return { link: decided.link, verdict: 'linked', groups: [] };
 }

@@ -6,7 +6,7 @@ import type { Value } from '../schemas/value.ts';
 import { phoneRule } from './canonical/phone.ts';
 import { canonicalNumber, canonicalDate, canonicalDatetime } from './canonical/scalar.ts';
 import { likenessOf } from './canonical/likeness.ts';
-import type { Likeness } from './canonical/likeness.ts';
+import type { Likeness } from '../schemas/field-mapping.ts';
 import { canonicalText } from './canonical/text.ts';
 import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
@@ -50,17 +50,20 @@ function emptySide(bevatel: string | null, external: string | null): Cause {
 function textCause(rule: MappedLens, bevatel: string, external: string): Cause {
   const likeness = likenessOf(bevatel, external);
   if (samePhone(bevatel, external)) return { name: 'phone_format', fix: { lens: 'phone', region: 'SA' } };
-  if (likeness) return writing(likeness);
-  if (sameForm(canonicalNumber, bevatel, external)) return { name: 'number_format', fix: { type: 'number' } };
-  if (sameForm(canonicalDate, bevatel, external) || sameForm(canonicalDatetime, bevatel, external)) return { name: 'date_format', fix: { type: 'date' } };
-  if (isCut(bevatel, external) || isCut(external, bevatel)) return { name: 'cut_short', fix: { truncate: Math.min([...bevatel].length, [...external].length) } };
+  if (likeness) return writing(likeness, rule);
+  if (sameForm(canonicalNumber, bevatel, external)) return { name: 'number_format', fix: { lens: 'number' } };
+  if (sameForm(canonicalDate, bevatel, external)) return { name: 'date_format', fix: { lens: 'date' } };
+  if (sameForm(canonicalDatetime, bevatel, external)) return { name: 'date_format', fix: { lens: 'datetime' } };
+  if (isCut(bevatel, external) || isCut(external, bevatel)) return { name: 'cut_short', fix: { truncate: '…', maxLength: Math.min([...bevatel].length, [...external].length) } };
   if (sameWords(bevatel, external)) return { name: 'same_words', fix: null };
   const isOption = rule.lens.fields.bevatel.length === 1 && [...bevatel].length <= LONGEST_OPTION && [...external].length <= LONGEST_OPTION;
   return isOption ? { name: `options:${bevatel}→${external}`, fix: null } : { name: 'other', fix: null };
 }
 
-function writing(likeness: readonly Likeness[]): Cause {
-  return { name: `writing:${likeness.join('+')}`, fix: { alike: [...likeness] } };
+/** Only a text of one field can be compared without regard to its writing. */
+function writing(likeness: readonly Likeness[], { lens, type }: MappedLens): Cause {
+  const isPlain = type === 'text' && lens.fields.bevatel.length === 1 && lens.fields.external.length === 1;
+  return { name: `writing:${likeness.join('+')}`, fix: isPlain ? { alike: [...likeness] } : null };
 }
 
 const SAUDI = phoneRule({ region: 'SA', remembered: 2 });

@@ -18,7 +18,16 @@ export interface LinkContext {
   readonly requiredMissing: Integration['requiredMissing'];
   /** Sides on which a missing partner may be created. */
   readonly creates: Readonly<Record<Side, boolean>>;
+  readonly deletes: {
+    /** What becomes of the record on this side when its partner was deleted. */
+    readonly policy: Readonly<Record<Side, Integration['deletes']['to_external']>>;
+    readonly settleMs: number;
+    readonly versusEdit: Integration['deletes']['versusEdit'];
+    readonly keepMs: number;
+  };
 }
+
+const DAY_MS = 86_400_000;
 
 /** The context of an integration; keep it, its phone rules remember what they parsed. */
 export function buildContext(integration: Integration, external: Capabilities = externalCapabilities(integration)): LinkContext {
@@ -32,6 +41,12 @@ export function buildContext(integration: Integration, external: Capabilities = 
     creates: {
       bevatel: integration.create.bevatel && integration.direction !== 'to_external',
       external: integration.create.external && integration.direction !== 'to_bevatel',
+    },
+    deletes: {
+      policy: { bevatel: integration.deletes.to_bevatel, external: integration.deletes.to_external },
+      settleMs: integration.deletes.settleMs,
+      versusEdit: integration.deletes.versusEdit,
+      keepMs: integration.deletes.keepDays * DAY_MS,
     },
   };
 }

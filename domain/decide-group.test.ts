@@ -150,6 +150,20 @@ describe('decideGroup: direction', () => {
   });
 });
 
+describe('decideGroup: values that the other side has less of', () => {
+  const cut = { bevatel: 'company_name', external: 'company', maxLength: 6, truncate: '…' };
+  it.each<[string, Value, Value, readonly [Value, Value], string, string | undefined]>([
+    ['the cut text stands where the whole one is', 'long name', 'long…', ['long name', 'long…'], 'unchanged (equal_base) → nothing', undefined],
+    ['an edit of the cut text goes over what its editor did not see', 'long name', 'LONG…', ['long name', 'long…'], 'propagate (one_side_changed) → bevatel:=LONG…', 'lossy_overwrite'],
+    ['an edit of the whole text that does not show outside', 'long nose', 'long…', ['long name', 'long…'], 'converged (one_side_changed) → nothing', undefined],
+    ['an edit of the whole text', 'other name', 'long…', ['long name', 'long…'], 'propagate (one_side_changed) → external:=other…', undefined],
+  ])('%s', (_what, bevatel, external, base, then, conflict) => {
+    const decision = decide({ fields: [cut] }, bevatel, external, { state: { base: [[base[0]], [base[1]]] } });
+    expect(told(decision)).toBe(then);
+    expect(decision.verdict.conflict).toBe(conflict);
+  });
+});
+
 describe('decideGroup: invalid values', () => {
   const consent = { bevatel: 'consent', external: 'consent__c', lens: 'picklist', values: { opted_in: 'Yes', opted_out: 'No', unknown: 'Maybe' }, policy: 'latest_wins' };
   it.each<[string, object, Value, Value, readonly [Value, Value], string]>([

@@ -19,6 +19,7 @@ import type { Side } from '../schemas/value.ts';
 import { agree, identical, isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { MappedLens } from './lenses/mapping.ts';
+import { isMoreThanSeen } from './lenses/round-trip.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { Base, EditTime, GroupState, Held, Wanted } from './link.ts';
@@ -88,6 +89,7 @@ function decidePair(pair: Pair): GroupDecision {
   }
   const sticky = state.held && STICKY.has(state.held.type) ? stillHeld(pair, state.held) : null;
   if (sticky) return sticky;
+  if (pair.rule.isClosed) return skipped(pair, pair.rule.narrowedBy ?? 'direction');
   const constantSide = oneSided(lens);
   if (constantSide) return decideConstant(pair, constantSide);
   return decideValues(pair);
@@ -152,7 +154,7 @@ function decideAgainstBase(pair: Pair, base: Base): GroupDecision {
   if (bevatelChanged !== externalChanged) {
     const changed: Side = bevatelChanged ? 'bevatel' : 'external';
     if (isSilenced({ ...pair, rule: pair.rule.conflicts }, changed)) return conflict(pair, 'update_update_same_field');
-    return propagate(pair, changed, 'one_side_changed', 'propagate');
+    return propagate(pair, changed, 'one_side_changed', 'propagate', isMoreThanSeen(pair.lens, otherSide(changed), pair.values[otherSide(changed)]) ? 'lossy_overwrite' : undefined);
   }
   if (agree(pair.lens, pair.values.bevatel, pair.values.external)) return agreed(pair, 'converged', 'same_edit');
   return conflict(pair, 'update_update_same_field');
@@ -166,7 +168,7 @@ function conflict(pair: Pair, kind: ConflictType): GroupDecision {
   const { rule, values } = pair;
   const isConsent = rule.conflicts.policy === 'most_restrictive';
   const type = isConsent ? 'consent_disagree' : kind;
-  if (rule.direction !== 'both' && !isConsent) return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', 'direction', 'conflict_resolved', type);
+  if (rule.direction !== 'both' && !isConsent) return propagate(pair, rule.direction === 'to_external' ? 'bevatel' : 'external', rule.narrowedBy ?? 'direction', 'conflict_resolved', type);
   const { resolution } = pair.state;
   if (resolution && identical(resolution.bevatel, values.bevatel) && identical(resolution.external, values.external)) {
     return propagate(pair, resolution.winner, 'operator', 'conflict_resolved', type);
@@ -197,7 +199,7 @@ function merge(pair: Pair, bevatel: Values, rule: string, type: ConflictType): G
 function propagate(pair: Pair, from: Side, rule: string, verdict: Verdict, type?: ConflictType): GroupDecision {
   const target = otherSide(from);
   const { lens, values } = pair;
-  if (pair.rule.direction !== 'both' && pair.rule.direction !== (target === 'external' ? 'to_external' : 'to_bevatel')) return skipped(pair, 'direction');
+  if (pair.rule.direction !== 'both' && pair.rule.direction !== (target === 'external' ? 'to_external' : 'to_bevatel')) return skipped(pair, pair.rule.narrowedBy ?? 'direction');
   const translated = translate(lens, from, values[from], values[target]);
   if (!translated.ok) return skipped(pair, `untranslatable:${translated.reason}`);
   if (sameOn(lens, target, translated.values, values[target])) return agreed(pair, 'converged', rule);

@@ -86,7 +86,7 @@ describe('absence', () => {
     expect(applied).toMatchObject({ verdict: 'gone', link: { erased: false, state: { gone: { external: { how: 'deleted' } } } } });
     expect(applied.link.state.groups.company_name).toMatchObject({ base: [['o'], ['o']] });
     expect(applied.link.state.groups.company_name?.wanted).toBeUndefined();
-    expect(dueOf(applied.link, story.now)).toBeNull();
+    expect(dueOf(applied.link, story.now)?.at).toBe(story.now + story.context.deletes.settleMs);
   });
 
   it('I9: after a privacy deletion nothing is kept, nothing comes back, nothing is due', () => {

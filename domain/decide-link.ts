@@ -3,13 +3,16 @@
  *
  * Pure and total: the same state, context and time give the same result (I12), whatever event led here.
  */
+import { WHOLE_RECORD } from '../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
 import { otherSide, sameValue, SIDES } from '../schemas/value.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
-import { isEmpty } from './compare.ts';
+import { decideGone, isDeleteHold } from './decide-gone.ts';
 import { decideGroup } from './decide-group.ts';
+import { filteredRule, forgotten, gatesOf, gives, passingOf, standingOf } from './filter.ts';
+import { translate } from './lens.ts';
 import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { idOn, pick, UNKNOWN_TIME } from './link.ts';
@@ -26,7 +29,8 @@ export interface LinkDecision {
 }
 
 export function decideLink(link: Link, context: LinkContext, now: number): LinkDecision {
-  if (link.erased || isGone(link.state) || isHeldWhole(link.state)) return halted(link);
+  if (link.erased || isHeldWhole(link.state)) return halted(link);
+  if (isGone(link.state)) return decideGone(link, context, now);
   if (link.bevatelId === null || link.externalId === null) return decideOneSided(link, context, now);
   return decidePair(link, context, now);
 }
@@ -35,21 +39,22 @@ function isGone(state: LinkState): boolean {
   return state.gone?.bevatel !== undefined || state.gone?.external !== undefined;
 }
 
-/** A missing required value holds creation only, and is decided anew with each image. */
-function isHeldWhole(state: LinkState): boolean {
-  return state.hold !== undefined && state.hold.kind !== 'required_missing';
+/** A missing required value holds creation only, and like a conflict with a deletion it is decided anew with each image. */
+function isHeldWhole({ hold }: LinkState): boolean {
+  return hold !== undefined && hold.kind !== 'required_missing' && !isDeleteHold(hold);
 }
 
-/** Nothing is wanted of a link whose record is gone, erased or held as a whole; its facts stay. */
+/** Nothing is wanted of a link that is erased or held as a whole; its facts stay. */
 function halted(link: Link): LinkDecision {
-  const { create: _create, referenceDue: _referenceDue, ...state } = link.state;
+  const { create: _create, remove: _remove, referenceDue: _referenceDue, ...state } = link.state;
   const groups = Object.fromEntries(Object.entries(state.groups).map(([name, { wanted: _wanted, ...group }]) => [name, group]));
   return { link: { ...link, state: { ...state, groups } }, groups: [], verdict: isGone(link.state) || link.erased ? 'gone' : null };
 }
 
 function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { hold: _hold, create: _create, referenceDue: _referenceDue, ...state } = link.state;
-  const groups: Record<string, GroupState> = { ...state.groups };
+  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, ...state } = link.state;
+  const gates = gatesOf(state, context.mapping);
+  const groups: Record<string, GroupState> = gates?.forgets ? forgotten(state.groups) : { ...state.groups };
   const verdicts: GroupVerdict[] = [];
   const nothingIsUnderWay = state.attempts.length === 0 && state.readDue === undefined;
   for (const rule of context.mapping.lenses) {
@@ -57,7 +62,7 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
     const before = groups[name] ?? {};
     if (nothingIsUnderWay && isAtRest(before, state.seen, rule)) continue;
     const decision = decideGroup({
-      rule,
+      rule: passingOf(rule, gates, state.seen, context.mapping),
       state: before,
       ...sideValues(state, rule),
       isInFlight: isInFlight(state, name, context, now),
@@ -66,7 +71,7 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
     if (after !== before) groups[name] = after;
     if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
   }
-  const referenceDue = missingReferences(link, context);
+  const referenceDue = missingReferences(link, context).filter((side) => gates?.closed[side] === undefined);
   const settled = state.merged === undefined && state.guarded === undefined ? state : settledMerge(state, groups);
   return {
     link: { ...link, state: { ...settled, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
@@ -152,12 +157,15 @@ function missingReferences(link: Link, context: LinkContext): readonly Side[] {
 }
 
 function decideOneSided(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { create: _create, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
+  const { create: _create, remove: _remove, restoring: _restoring, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
   const present: Side = link.bevatelId === null ? 'external' : 'bevatel';
   const missing = otherSide(present);
   const waiting: LinkDecision = { link: { ...link, state }, groups: [], verdict: 'awaiting_partner' };
+  if (state.alone) return { ...waiting, verdict: 'skipped' };
   if (!context.creates[missing] || !state.seen[present]) return waiting;
   if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
+  const standing = standingOf(present, state.seen[present].values, context.mapping);
+  if (standing !== 'inside') return { ...waiting, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: filteredRule(present, standing) }], verdict: 'skipped' };
   const lacking = missingRequired(state.seen[present], present, context);
   if (lacking) {
     const hold: LinkHold = { kind: 'required_missing', since: now, detail: lacking };
@@ -166,12 +174,13 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
   return { link: { ...link, state: { ...state, create: missing } }, groups: [], verdict: 'created' };
 }
 
-/** The first required group that is empty or unusable on the present side (F8 of the requirements form). */
+/** The first required group of which nothing would be there after a creation (F8 of the requirements form). */
 function missingRequired(seen: Seen, present: Side, context: LinkContext): string | null {
   for (const rule of context.mapping.lenses) {
-    if (!rule.required || (context.requiredMissing === 'default' && rule.defaultValue !== null)) continue;
+    if (!rule.required || (context.requiredMissing === 'default' && rule.defaultValue !== null) || !gives(rule, present, seen.values, context.mapping)) continue;
     const values = pick(seen.values, rule.lens.fields[present]);
-    if (!values || isEmpty(rule.lens, present, values) || !rule.lens.canonical(present, values).ok) return rule.lens.name;
+    const given = values && rule.lens.canonical(present, values).ok ? translate(rule.lens, present, values, null) : null;
+    if (!given?.ok || given.values.every((value) => value === null)) return rule.lens.name;
   }
   return null;
 }

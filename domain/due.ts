@@ -22,16 +22,17 @@ export function dueOf(link: Link, now: number): Due | null {
   }
   const reads = state.readDue ? SIDES.flatMap((side) => state.readDue?.[side]?.at ?? []) : [];
   if (reads.length > 0) return { at: Math.max(Math.min(...reads), notBefore), kind: 'write' };
-  if (state.referenceDue !== undefined || isAnythingWanted(state)) return { at: Math.max(now, notBefore), kind: 'write' };
+  if (state.referenceDue !== undefined || state.erasing || isAnythingWanted(state)) return { at: Math.max(now, notBefore), kind: 'write' };
   if (state.create && state.guarded === undefined) return { at: Math.max(now, notBefore), kind: 'create' };
-  if (state.attempts.length === 0) return null;
-  const looks = state.attempts.flatMap((attempt) => lookAgainAt(attempt, state) ?? []);
-  return looks.length > 0 ? { at: Math.max(Math.min(...looks), notBefore), kind: 'write' } : null;
+  if (state.attempts.length === 0 && state.forgetAt === undefined) return null;
+  const later = [...state.attempts.flatMap((attempt) => lookAgainAt(attempt, state) ?? []), ...(state.forgetAt === undefined ? [] : [state.forgetAt])];
+  return later.length > 0 ? { at: Math.max(Math.min(...later), notBefore), kind: 'write' } : null;
 }
 
 /** Wanted, and not waiting for an approval. */
-function isAnythingWanted({ groups, guarded }: LinkState): boolean {
+function isAnythingWanted({ groups, guarded, remove }: LinkState): boolean {
   if (guarded !== undefined) return false;
+  if (remove !== undefined) return true;
   for (const name in groups) if (groups[name]?.wanted !== undefined && groups[name].guarded === undefined) return true;
   return false;
 }

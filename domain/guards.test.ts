@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { Lane, Value } from '../schemas/value.ts';
 import { decideLink } from './decide-link.ts';
 import { dueOf } from './due.ts';
+import { eraseForOperator } from './erase.ts';
+import { repoint } from './gone.ts';
 import { rejectGuarded, risksOf, withGuarded, withoutGuarded } from './guards.ts';
 import { EMPTY_STATE } from './link.ts';
 import type { Link } from './link.ts';
 import { planWork } from './plan-work.ts';
-import { repoint } from './outcome.ts';
+import { BOTH_DELETE, deleted } from './testing/deletions.ts';
 import { NEW_LINK, Story } from './testing/story.ts';
 
 const TWO = [{ bevatel: 'company_name', external: 'company' }, { bevatel: 'custom.city', external: 'city' }];
@@ -59,6 +61,43 @@ describe('risksOf', () => {
     expect(risks(story.link, story)).toEqual(['merge bevatel *']);
     story.applied(story.pass(10).sends('bevatel'), 'x', { revision: '12' });
     expect(story.link.state.merged).toBeUndefined();
+  });
+});
+
+describe('a removal', () => {
+  const guarded = (): Story => {
+    const story = deleted('external', BOTH_DELETE);
+    story.link = withGuarded(story.link, risksOf(story.link, planWork(story.link, story.context, story.now, 'a'), 'live', story.context, print), 'set-1');
+    return story;
+  };
+
+  it('is a risk, in every lane, but never for privacy', () => {
+    const story = deleted('external', BOTH_DELETE);
+    for (const lane of ['live', 'backfill'] as const) expect(risks(story.link, story, lane)).toEqual(['delete bevatel *']);
+    expect(risks(eraseForOperator(story.link, 'e', ['bevatel']), story)).toEqual([]);
+  });
+
+  it('waits for its approval, also when the link is decided again meanwhile', () => {
+    const story = guarded();
+    story.shows('bevatel', 'o', { revision: '10' });
+    expect([planWork(story.decides().link, story.context, story.now, 'a').kind, dueOf(story.link, story.now)]).toEqual(['none', null]);
+    story.link = withoutGuarded(story.link, 'set-1');
+    expect(story.sends('bevatel').kind).toBe('remove');
+  });
+
+  it('is wanted no more when the record is back, and then nothing waits', () => {
+    const story = guarded();
+    story.reads('external', 'x', { revision: '12' });
+    expect([story.link.state.guarded, story.wanted()]).toEqual([undefined, 'bevatel:x']);
+  });
+
+  it('I9: that is rejected leaves the record, and the deletion is ignored from then on', () => {
+    const story = guarded();
+    const rejected = rejectGuarded(story.link, 'set-1', story.context, story.now);
+    expect(rejected.groups).toEqual([{ group: '*', verdict: 'skipped', rule: 'change_set_rejected' }]);
+    story.link = rejected.link;
+    expect(planWork(story.decides().link, story.context, story.now, 'a').kind).toBe('none');
+    expect(story.link.state.gone?.external).toMatchObject({ ignored: true });
   });
 });
 

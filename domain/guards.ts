@@ -4,7 +4,7 @@
  *
  * | risk | what |
  * |---|---|
- * | `delete`     | a record is deleted or archived |
+ * | `delete`     | a record is deleted or archived, because its partner was; a privacy deletion is never held |
  * | `blanking`   | a value is cleared |
  * | `same_value` | a value is overwritten by one that goes over many others too |
  * | `create`     | a record is created after the first listings (those are what the plan showed) |
@@ -12,14 +12,15 @@
  *
  * What is filled into an empty field destroys nothing and is no risk.
  */
+import { WHOLE_RECORD } from '../schemas/decision.ts';
 import type { GroupVerdict } from '../schemas/decision.ts';
-import { SIDES } from '../schemas/value.ts';
+import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
 import { isEmpty, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import type { Values } from './lens.ts';
 import { pick } from './link.ts';
-import type { GroupState, Link } from './link.ts';
+import type { GroupState, Link, LinkState } from './link.ts';
 import type { Work } from './plan-work.ts';
 
 export const RISKS = ['delete', 'blanking', 'same_value', 'create', 'merge'] as const;
@@ -38,6 +39,7 @@ export interface Risk {
 /** In the order of the work's groups. */
 export function risksOf(link: Link, work: Work, lane: Lane, context: LinkContext, fingerprint: (content: unknown) => string): readonly Risk[] {
   if (work.kind === 'create') return lane === 'backfill' ? [] : [{ kind: 'create', key: work.side, group: null, fingerprint: fingerprint(work.op.reference) }];
+  if (work.kind === 'remove') return work.op.way === 'erase' ? [] : [{ kind: 'delete', key: work.side, group: null, fingerprint: fingerprint([work.op.way, work.op.id]) }];
   if (work.kind !== 'write') return [];
   const groups = Object.entries(work.groups);
   if (link.state.merged !== undefined && groups.length > 0) return [{ kind: 'merge', key: work.side, group: null, fingerprint: fingerprint(groups.map(([name, { sent }]) => [name, sent])) }];
@@ -74,7 +76,7 @@ export function withoutGuarded(link: Link, changeSet: string): Link {
 
 /**
  * What a rejected change-set would have written is not: the pair stands as it is, as an agreement to differ, and a later
- * edit on either side goes its way. A creation that was rejected is held with the link.
+ * edit on either side goes its way. A creation that was rejected is held with the link; a deletion is ignored.
  */
 export function rejectGuarded(link: Link, changeSet: string, context: LinkContext, now: number): { readonly link: Link; readonly groups: readonly GroupVerdict[] } {
   const isWhole = link.state.guarded === changeSet;
@@ -89,8 +91,16 @@ export function rejectGuarded(link: Link, changeSet: string, context: LinkContex
     verdicts.push({ group: name, verdict: 'skipped', rule: REJECTED, bevatel, external, ...(group.base ? { base: group.base } : {}) });
   }
   const { guarded: _guarded, create, ...state } = withoutGuarded({ ...link, state: { ...link.state, groups } }, changeSet).state;
+  if (isWhole && state.remove) return { link: { ...link, state: keptRecord(state, state.remove.side) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: REJECTED }] };
   if (!isWhole || !create) return { link: { ...link, state: create ? { ...state, create } : state }, groups: verdicts };
   return { link: { ...link, state: { ...state, hold: { kind: 'rejected', since: now, detail: REJECTED } } }, groups: verdicts };
+}
+
+/** The deletion does not go over: it is ignored from now on, as the policy `ignore` would have it. */
+function keptRecord(state: LinkState, side: Side): LinkState {
+  const { remove: _remove, ...rest } = state;
+  const gone = rest.gone?.[otherSide(side)];
+  return gone ? { ...rest, gone: { ...rest.gone, [otherSide(side)]: { ...gone, ignored: true } } } : rest;
 }
 
 const REJECTED = 'change_set_rejected';

@@ -5,7 +5,7 @@
  * from them by `decideLink` and never edited by hand.
  */
 import type { ConflictType } from '../schemas/decision.ts';
-import type { GoneHow } from '../schemas/system.ts';
+import type { GoneHow, RemovalWay } from '../schemas/system.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import type { Values } from './lens.ts';
 
@@ -105,7 +105,8 @@ export interface AttemptGroup {
 export interface Attempt {
   readonly id: string;
   readonly side: Side;
-  readonly kind: 'create' | 'update';
+  readonly kind: 'create' | 'update' | 'remove';
+  /** None of a removal. */
   readonly groups: Readonly<Record<string, AttemptGroup>>;
   /** The partner's id, when this write stores it. */
   readonly reference: string | null;
@@ -115,6 +116,8 @@ export interface Attempt {
   readonly guard: Readonly<Record<string, number>> | null;
   readonly sentAt: number;
   readonly deadline: number;
+  /** Set on a creation that nobody found and that may still land, over the record that the next one made or makes. */
+  readonly ofCreation?: true;
   /** `unresolved`: closed without proof of what became of it. */
   readonly status: 'outstanding' | 'unresolved';
 }
@@ -126,9 +129,52 @@ export interface ReadDue {
   readonly blocks: boolean;
 }
 
+/** A record that its system says is not there: a candidate until a read after the settle time finds it gone as well (I9). */
+export interface Gone {
+  readonly how: GoneHow;
+  /** When this was learnt (our clock). */
+  readonly at: number;
+  /** Our clock at the start of the read, or at the receipt of the news: an image observed before it brings nothing back. */
+  readonly observedFrom?: number;
+  /** The revision that the deletion made, where the system told. */
+  readonly revision?: string;
+  /** The system told it of its own accord; else a read found nothing. */
+  readonly isTold?: true;
+  /** It was found out by a write of ours. */
+  readonly metWrite?: true;
+  /** We removed the record, because its partner had been deleted. */
+  readonly ours?: true;
+  /** Its partner was restored since: it is to be made again. */
+  readonly revive?: true;
+  /** Since the deletion its partner was merged with another record, which is more than the deletion spoke of. */
+  readonly contested?: true;
+  /** When it was found gone once more, after the settle time. */
+  readonly settledAt?: number;
+  /** The policy was `ignore` then; one that is set later does not reach back. */
+  readonly ignored?: true;
+  /** An operator's word on whether the deletion or its partner stands; void when the partner has moved since. */
+  readonly word?: { readonly stands: 'deletion' | 'partner'; readonly by: string; readonly revision: string | null };
+}
+
+/** A record from which this one was parted: the two are never matched again unless an operator says so. */
+export interface Parted {
+  readonly side: Side;
+  readonly id: string;
+  readonly at: number;
+  /** The rule or the operator that parted them. */
+  readonly by: string;
+  /** Its last image, where it was deleted; for a restore. */
+  readonly image?: Image;
+}
+
+export const DELETE_CONFLICTS = ['delete_recently_updated', 'update_recently_deleted', 'update_missing'] as const;
+export type DeleteConflict = (typeof DELETE_CONFLICTS)[number];
+
 export type LinkHold =
   | { readonly kind: 'multi_match' | 'possible_duplicate'; readonly since: number; readonly candidates: readonly string[] }
-  | { readonly kind: 'unique_violation' | 'rejected' | 'required_missing'; readonly since: number; readonly detail: string };
+  | { readonly kind: 'unique_violation' | 'rejected' | 'required_missing'; readonly since: number; readonly detail: string }
+  /** A deletion on the side `detail` met an edit of the partner, whose revision was this. */
+  | { readonly kind: DeleteConflict; readonly since: number; readonly detail: Side; readonly revision: string | null };
 
 export interface LinkState {
   readonly seen: { readonly [S in Side]?: Seen };
@@ -139,7 +185,19 @@ export interface LinkState {
   readonly create?: Side;
   /** The partner's id must be stored on these sides. */
   readonly referenceDue?: readonly Side[];
-  readonly gone?: { readonly [S in Side]?: { readonly how: GoneHow; readonly at: number } };
+  /** The record of this side must be removed, since its partner was deleted. */
+  readonly remove?: { readonly side: Side; readonly way: RemovalWay };
+  readonly gone?: { readonly [S in Side]?: Gone };
+  /** An operator wants what is gone made again. */
+  readonly restoring?: { readonly by: string; readonly at: number };
+  readonly apart?: readonly Parted[];
+  /** No partner is created for the record, and why. */
+  readonly alone?: { readonly since: number; readonly reason: string };
+  /** When the last images of what was deleted are to be forgotten. */
+  readonly forgetAt?: number;
+  /** Of an erased link: the erasure's id, and the sides whose record is still to be erased in its system. */
+  readonly erasure?: string;
+  readonly erasing?: readonly Side[];
   readonly hold?: LinkHold;
   /** When the record of a side went on into another one; until the pair has come to rest again. */
   readonly merged?: number;

@@ -7,9 +7,11 @@
  */
 import type { FieldType } from '../schemas/contact.ts';
 import type { Integration } from '../schemas/integration.ts';
+import { SIDES } from '../schemas/value.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import { namesExtension } from './canonical/phone.ts';
 import type { Mapping } from './lenses/mapping.ts';
+import type { Link } from './link.ts';
 
 /** How many advisory locks an integration's identities are spread over (design §5). */
 export const IDENTITY_BUCKETS = 256;
@@ -30,6 +32,26 @@ export function matchKeys(mapping: Mapping, integration: Integration, side: Side
     if (key !== null) keys.add(key);
   }
   return [...keys];
+}
+
+/** Every key that tells whose record this is, by whatever rules its integration matches; an erased person is kept out by them. */
+export function personKeys(mapping: Mapping, side: Side, image: Image): readonly string[] {
+  const keys = new Set<string>();
+  for (const { lens, type } of mapping.lenses) {
+    const [field] = lens.fields[side];
+    if ((type !== 'phone' && type !== 'email') || field === undefined) continue;
+    const written = image[field] ?? null;
+    const form = lens.canonical(side, [written]);
+    const key = form.ok ? keyOf(type, written, form.values[0] ?? null) : null;
+    if (key !== null) keys.add(key);
+  }
+  return [...keys];
+}
+
+/** The keys of everything that a link knows of its person. */
+export function personKeysOfLink(mapping: Mapping, link: Link): readonly string[] {
+  const images = [...SIDES.map((side) => ({ side, image: link.state.seen[side]?.values })), ...(link.state.apart ?? [])];
+  return [...new Set(images.flatMap(({ side, image }) => (image ? personKeys(mapping, side, image) : [])))];
 }
 
 function keyOf(type: FieldType, written: Value, form: Value): string | null {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { SyncError } from '../schemas/errors.ts';
 import type { RecordImage } from '../schemas/record.ts';
-import { applyGone, createFound, createNotFound } from './outcome.ts';
+import { createFound, createNotFound } from './outcome.ts';
 import { EMPTY_STATE } from './link.ts';
 import { HISTORY, NONE, STRICT } from './testing/context.ts';
 import { entry, NEW_LINK, START, Story } from './testing/story.ts';
@@ -293,8 +293,8 @@ describe('gone', () => {
 
   it('a record that shows itself again is there again', () => {
     const story = new Story().agreed();
-    story.link = applyGone(story.link, 'external', 'deleted', story.now);
-    story.shows('external', 'x', { revision: '12' });
+    story.deletes('external');
+    story.reads('external', 'x', { revision: '12' });
     expect(story.link.state.gone).toBeUndefined();
     expect(story.wanted()).toBe('bevatel:x');
   });

@@ -6,12 +6,14 @@
  */
 import type { ConflictType } from '../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../schemas/record.ts';
+import type { GoneHow } from '../schemas/system.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import { identical, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import { NO_OWN_TIMES } from './context.ts';
 import { foldImage, timesOf } from './fold.ts';
 import type { SideImage } from './fold.ts';
+import { applyGone, replaced, repoint } from './gone.ts';
 import type { Lens, Values } from './lens.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, AttemptGroup, GroupState, Held, Link, LinkState, Seen } from './link.ts';
@@ -35,7 +37,8 @@ export function applyOutcome(link: Link, side: Side, outcome: WriteOutcome, cont
     case 'applied': return applied(link, side, attempt, outcome.record, context, facts);
     case 'moved': return moved(link, side, attempt, outcome.record, context, facts);
     case 'exists': return exists(link, side, attempt, outcome.id, facts.now);
-    case 'gone': return goneOnWrite(link, side, attempt, outcome.how, outcome.mergedInto, facts.now);
+    case 'removed': return removed(link, side, attempt, context, facts.now);
+    case 'gone': return goneOnWrite(link, side, attempt, outcome.how, outcome.mergedInto, context, facts.now);
     case 'rejected': return rejected(link, side, attempt, outcome.error.code, outcome.fields, context, facts.now);
     case 'failed': return failed(link, attempt, outcome.error.facts.retryAfterMs ?? 0, facts);
     case 'unknown': return link;
@@ -78,7 +81,7 @@ function readFirst(link: Link, side: Side, at: number): Link {
 }
 
 function applied(link: Link, side: Side, attempt: Attempt | undefined, record: RecordImage, context: LinkContext, facts: OutcomeFacts): Link {
-  const known = withoutRetry(withId(link, side, record.id));
+  const known = withoutRetry(attempt?.kind === 'create' ? replaced(link, side, record.id) : withId(link, side, record.id));
   const answer = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: false });
   const answered = attempt ? landAttempt(foldAnswer(known, side, attempt, answer, context, facts.now), side, attempt, record, context) : foldPlainly(known, side, answer, context, facts.now);
   if (facts.readBack && !isBefore(facts.readBack.record, record, side, context)) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
@@ -219,30 +222,22 @@ function moved(link: Link, side: Side, attempt: Attempt | undefined, record: Rec
 function exists(link: Link, side: Side, attempt: Attempt | undefined, id: string | null, now: number): Link {
   const { create: _create, ...state } = link.state;
   const open = withoutAttempt({ ...link, state }, attempt);
-  if (id !== null && attempt?.kind === 'create') return readFirst(withId(open, side, id), side, now);
+  if (id !== null && attempt?.kind === 'create') return readFirst(replaced(open, side, id), side, now);
   return withState(open, { hold: { kind: 'unique_violation', since: now, detail: side } });
 }
 
-function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 'not_found' | 'deleted' | 'erased' | 'merged', mergedInto: string | null, now: number): Link {
+/** Our removal landed; where an image or the system's own news told it before, it is known already. */
+function removed(link: Link, side: Side, attempt: Attempt | undefined, context: LinkContext, now: number): Link {
+  if (!attempt) return link;
+  return applyGone(withoutRetry(withoutAttempt(link, attempt)), side, { how: 'deleted', by: 'removal', observedFrom: attempt.sentAt, revision: null }, context, now);
+}
+
+function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: GoneHow, mergedInto: string | null, context: LinkContext, now: number): Link {
   const open = withoutAttempt(link, attempt);
   if (how === 'merged' && mergedInto !== null) return repoint(open, side, mergedInto, now);
+  const by = attempt?.kind === 'remove' ? 'news' : 'write';
   if (how === 'not_found') return readFirst(open, side, now);
-  return applyGone(open, side, how, now);
-}
-
-/** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
-export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
-  const seen = link.state.seen[side];
-  const followed = withState(withId(link, side, survivor), { merged: now, seen: { ...link.state.seen, ...(seen ? { [side]: { ...seen, revision: null } } : {}) } });
-  return readFirst(followed, side, now);
-}
-
-/** A proven absence. A privacy deletion ends all writes for ever and leaves nothing personal behind (I9, I11). */
-export function applyGone(link: Link, side: Side, how: 'not_found' | 'deleted' | 'erased' | 'merged', now: number): Link {
-  if (how === 'erased') return { ...link, erased: true, state: { seen: {}, groups: {}, attempts: [], gone: { [side]: { how, at: now } } } };
-  const readDue = { ...link.state.readDue };
-  delete readDue[side];
-  return withState(link, { readDue, gone: { ...link.state.gone, [side]: { how, at: now } } });
+  return applyGone(open, side, { how, by, observedFrom: attempt?.sentAt ?? now, revision: null }, context, now);
 }
 
 /** Refused for good: the groups concerned are held, the others are tried again. */
@@ -279,7 +274,7 @@ const BACKOFF_BASE_MS = 500;
 const BACKOFF_LIMIT_MS = 300_000;
 
 /** Certainly not applied: tried again after an exponential, jittered pause, or when the system said. */
-function failed(link: Link, attempt: Attempt | undefined, retryAfterMs: number, facts: OutcomeFacts): Link {
+export function failed(link: Link, attempt: Attempt | undefined, retryAfterMs: number, facts: OutcomeFacts): Link {
   const count = (link.state.retry?.count ?? 0) + 1;
   const backoff = Math.min(BACKOFF_LIMIT_MS, BACKOFF_BASE_MS * 2 ** Math.min(count - 1, 20));
   const pause = Math.max(retryAfterMs, backoff * (0.5 + facts.jitter / 2));
@@ -291,7 +286,7 @@ export function createFound(link: Link, side: Side, attemptId: string, record: R
   if (link.erased) return link;
   const attempt = link.state.attempts.find((one) => one.id === attemptId);
   const image = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? now, to: now, readById: false });
-  const folded = foldPlainly(withoutRetry(withId(link, side, record.id)), side, image, context, now);
+  const folded = foldPlainly(withoutRetry(replaced(link, side, record.id)), side, image, context, now);
   return attempt ? landAttempt(folded, side, attempt, record, context, false) : folded;
 }
 
@@ -306,5 +301,5 @@ export function createNotFound(link: Link, side: Side, attemptId: string, contex
   const { conditionalWrites, history } = context.capabilities[side];
   if (!attempt || conditionalWrites) return open;
   const guard = history ? Object.fromEntries(context.mapping.fields[side].map((field) => [field, 0])) : null;
-  return withState(open, { attempts: [...open.state.attempts, { ...attempt, kind: 'update', reference: null, guard, status: 'unresolved' }] });
+  return withState(open, { attempts: [...open.state.attempts, { ...attempt, kind: 'update', ofCreation: true, reference: null, guard, status: 'unresolved' }] });
 }

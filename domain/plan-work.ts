@@ -1,19 +1,22 @@
 /**
  * Plan work: what delivery has to do next for a link that is due (design §6). Pure; one piece of work at a time.
  *
- * Order: close an attempt whose answer never came; read what must be read; write what is wanted; create what is
- * missing; look once more for what an unresolved write left open. A write towards one side carries everything that is wanted there, so many changes while throttled become one.
+ * Order: close an attempt whose answer never came; read what must be read; remove what is to go; create what is missing;
+ * write what is wanted; look once more for what an unresolved write left open. A write towards one side carries everything
+ * that is wanted there, so many changes while throttled become one.
  */
-import type { CreateOp, UpdateOp } from '../schemas/record.ts';
+import type { CreateOp, RemoveOp, UpdateOp } from '../schemas/record.ts';
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { lookAgainAt } from './due.ts';
+import { sameOn } from './compare.ts';
+import { gives } from './filter.ts';
 import { translate } from './lens.ts';
 import type { Lens, Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { idOn, pick, UNKNOWN_TIME } from './link.ts';
-import type { Attempt, AttemptGroup, EditTime, GroupState, Link } from './link.ts';
+import type { Attempt, AttemptGroup, Base, EditTime, GroupState, Link, Seen } from './link.ts';
 import { groupTime } from './time.ts';
 
 export type Work =
@@ -23,18 +26,26 @@ export type Work =
   /** A create whose answer never came is looked up by the partner's id, never by search. */
   | { readonly kind: 'lookup'; readonly side: Side; readonly attempt: Attempt; readonly reference: string }
   | { readonly kind: 'write'; readonly side: Side; readonly op: UpdateOp; readonly groups: Attempt['groups'] }
-  | { readonly kind: 'create'; readonly side: Side; readonly op: CreateOp; readonly groups: Attempt['groups'] };
+  | { readonly kind: 'create'; readonly side: Side; readonly op: CreateOp; readonly groups: Attempt['groups'] }
+  | { readonly kind: 'remove'; readonly side: Side; readonly op: RemoveOp; readonly groups: Attempt['groups'] }
+  /** The last images of what was deleted are not kept any longer. */
+  | { readonly kind: 'forget' };
+
+/** Work that changes something in a system: it stands on record as an attempt before the call. */
+export type Doing = Extract<Work, { kind: 'write' | 'create' | 'remove' }>;
 
 export function planWork(link: Link, context: LinkContext, now: number, attemptId: string): Work {
   const open = link.state.attempts.find((attempt) => attempt.status === 'outstanding');
   if (open) return now > open.deadline ? closing(link, open) : { kind: 'none' };
-  if (link.erased) return { kind: 'none' };
+  if (link.erased) return erasing(link, attemptId);
   for (const side of SIDES) {
     const due = link.state.readDue?.[side];
     const id = idOn(link, side);
     if (due && due.at <= now && id !== null) return { kind: 'read', side, id };
   }
+  if (link.state.remove && link.state.guarded === undefined) return removal(link, link.state.remove, context, attemptId);
   if (link.state.create && link.state.guarded === undefined) return create(link, link.state.create, context, attemptId);
+  if ((link.state.forgetAt ?? Infinity) <= now) return { kind: 'forget' };
   const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
   if (side) return update(link, side, context, attemptId);
   const late = link.state.attempts.find((attempt) => (lookAgainAt(attempt, link.state) ?? Infinity) <= now);
@@ -101,31 +112,75 @@ function sourceOf(link: Link, lens: Lens, target: Side, sent: Values): { source:
   };
 }
 
-/** Everything that the present side has and the direction lets through; what cannot be translated stays out and is decided once the pair stands. */
+/** Conditional where the system can: an edit in between is then found by the refusal, elsewhere by the read before it. */
+function removal(link: Link, { side, way }: NonNullable<Link['state']['remove']>, context: LinkContext, attemptId: string): Work {
+  const id = idOn(link, side);
+  const revision = link.state.seen[side]?.revision ?? null;
+  if (id === null) return { kind: 'none' };
+  const isConditional = context.capabilities[side].conditionalWrites;
+  if (isConditional && revision === null) return { kind: 'read', side, id };
+  return { kind: 'remove', side, groups: {}, op: { kind: 'remove', attemptId, id, way, condition: isConditional ? revision : null } };
+}
+
+/** A privacy deletion is carried out whatever the record holds by now. */
+function erasing(link: Link, attemptId: string): Work {
+  for (const side of link.state.erasing ?? []) {
+    const id = idOn(link, side);
+    if (id !== null) return { kind: 'remove', side, groups: {}, op: { kind: 'remove', attemptId, id, way: 'erase', condition: null } };
+  }
+  return { kind: 'none' };
+}
+
+/**
+ * Everything that the present side has and the direction lets through; what cannot be translated stays out and is decided
+ * once the pair stands. A record that is made again gets what it last held, except where its partner says otherwise.
+ */
 function create(link: Link, side: Side, context: LinkContext, attemptId: string): Work {
   const source = otherSide(side);
-  const seen = link.state.seen[source];
   const reference = idOn(link, source);
-  if (!seen || reference === null) return { kind: 'none' };
+  const last = link.state.gone?.[side] ? link.state.seen[side]?.values ?? null : null;
+  const seen = link.state.seen[source];
+  if (reference === null || (!seen && !last)) return { kind: 'none' };
   const groups: Record<string, AttemptGroup> = {};
   const values: Record<string, Value> = {};
   for (const rule of context.mapping.lenses) {
-    const { lens, direction } = rule;
-    if (direction !== 'both' && direction !== `to_${side}`) continue;
-    if (lens.fields[side].length === 0) continue;
-    const from = pick(seen.values, lens.fields[source]);
-    const sent = from && lens.canonical(source, from).ok ? translate(lens, source, from, null) : null;
-    const standIn = rule.required && context.requiredMissing === 'default' ? defaultOn(rule, side) : null;
-    if (from && standIn && (!sent?.ok || sent.values.every((value) => value === null))) {
-      groups[lens.name] = { sent: standIn, source: from, before: null, time: UNKNOWN_TIME };
-      assign(values, lens.fields[side], standIn, null);
-      continue;
-    }
-    if (!from || !sent?.ok || sent.values.every((value) => value === null)) continue;
-    groups[lens.name] = { sent: sent.values, source: from, before: null, time: groupTime(seen.times, lens.fields[source]) };
-    assign(values, lens.fields[side], sent.values, null);
+    const { lens } = rule;
+    if (lens.fields[side].length === 0 || !gives(rule, source, seen?.values, context.mapping)) continue;
+    const before = last && pick(last, lens.fields[side]);
+    const group = newValues(rule, link.state.groups[lens.name]?.base, seen, side, before) ?? standIn(rule, seen, side, before, context);
+    if (group) groups[lens.name] = group;
+    assign(values, lens.fields[side], group?.sent ?? before ?? [], null);
   }
   return { kind: 'create', side, groups, op: { kind: 'create', attemptId, values: withoutNulls(values), reference } };
+}
+
+/** What the source says of the group, translated; null where it says nothing, or nothing that may go there. */
+function newValues(rule: MappedLens, base: Base | undefined, seen: Seen | undefined, side: Side, before: Values | null): AttemptGroup | null {
+  const { lens } = rule;
+  const source = otherSide(side);
+  const from = seen && pick(seen.values, lens.fields[source]);
+  if (!from || !mayGoTo(rule, side) || !lens.canonical(source, from).ok) return null;
+  const time = groupTime(seen.times, lens.fields[source]);
+  const baseOf = (one: Side): Values | undefined => base?.[one === 'bevatel' ? 0 : 1];
+  const isAgreed = before !== null && base !== undefined && sameOn(lens, source, baseOf(source) ?? [], from);
+  if (isAgreed) return sameOn(lens, side, baseOf(side) ?? [], before) && !isBlank(before) ? { sent: before, source: from, before: null, time } : null;
+  const sent = translate(lens, source, from, before);
+  return sent.ok && (before !== null || !isBlank(sent.values)) ? { sent: sent.values, source: from, before: null, time } : null;
+}
+
+function isBlank(values: Values): boolean {
+  return values.every((value) => value === null);
+}
+
+/** A required value that is missing has a default (F8). */
+function standIn(rule: MappedLens, seen: Seen | undefined, side: Side, before: Values | null, context: LinkContext): AttemptGroup | null {
+  const from = seen && pick(seen.values, rule.lens.fields[otherSide(side)]);
+  const sent = rule.required && context.requiredMissing === 'default' && before === null ? defaultOn(rule, side) : null;
+  return from && sent && mayGoTo(rule, side) ? { sent, source: from, before: null, time: UNKNOWN_TIME } : null;
+}
+
+function mayGoTo({ direction }: MappedLens, side: Side): boolean {
+  return direction === 'both' || direction === `to_${side}`;
 }
 
 /** The field's default as the side that is created holds it (F8); null where there is none that fits. */
@@ -141,14 +196,14 @@ function withoutNulls(values: Image): Image {
 }
 
 /** The attempt that is recorded before the call (design §6). */
-export function attemptOf(work: Extract<Work, { kind: 'write' | 'create' }>, facts: { sentAt: number; deadline: number; guard: Attempt['guard'] }): Attempt {
+export function attemptOf(work: Doing, facts: { sentAt: number; deadline: number; guard: Attempt['guard'] }): Attempt {
   return {
     id: work.op.attemptId,
     side: work.side,
-    kind: work.kind === 'create' ? 'create' : 'update',
+    kind: work.op.kind,
     groups: work.groups,
-    reference: work.op.reference,
-    condition: work.op.kind === 'update' ? work.op.condition : null,
+    reference: work.op.kind === 'remove' ? null : work.op.reference,
+    condition: work.op.kind === 'create' ? null : work.op.condition,
     guard: facts.guard,
     sentAt: facts.sentAt,
     deadline: facts.deadline,

@@ -59,6 +59,7 @@ describe('union', () => {
     ['a removal beside an addition', { field, base: [['a', 'o'], 'a;o'] }, ['o'], 'a;n;o', 'policy:union → bevatel:=n+o'],
     ['Bevatel has the merged set already', { field, base: [['o'], 'o'] }, ['a', 'b', 'o'], 'b;o', 'policy:union → external:=a+b+o'],
     ['the external system has it', { field, base: [['o'], 'o'] }, ['a', 'o'], 'a;b;o', 'policy:union → bevatel:=a+b+o'],
+    ['what only one side has an option for stays with it', { field: { ...field, lens: 'set', values: { a: 'A', b: 'B', o: 'O' }, unknown: 'ignore' }, base: [['mine', 'o'], 'O;theirs'] }, ['a', 'mine', 'o'], 'B;O;theirs', 'policy:union → bevatel:=a+b+mine+o'],
     ['all removed by both, and nothing added', { field, base: [['a', 'b'], 'a;b'] }, ['b'], 'a', 'policy:union → bevatel:=null'],
     ['an edit of one side goes its way, removals too', { field, base: [['a', 'o'], 'a;o'] }, ['o'], 'a;o', 'one_side_changed → external:=o'],
     ['is the default for sets where the integration lets the later edit win', { field: { bevatel: 'tags', external: 'tags' }, base: [['o'], 'o'], ...later }, ['a', 'o'], 'b;o', 'policy:union → bevatel:=a+b+o'],

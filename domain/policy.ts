@@ -109,7 +109,8 @@ function nonEmpty({ lens, values }: Conflict): Choice | null {
 /** What either side added is in, what either removed is out; without a base nothing was removed. */
 function merged({ lens, base, values }: Conflict): Choice {
   const rule = 'policy:union';
-  const sets = [values.bevatel, translated(lens, values.external)].map((one) => one && itemsOf(lens, one));
+  // What stands in Bevatel is told along, so that items that the other side has no option for are not taken for removed.
+  const sets = [values.bevatel, translated(lens, values.external, values.bevatel)].map((one) => one && itemsOf(lens, one));
   const [bevatel, external] = sets;
   if (!bevatel || !external) return { kind: 'hold', rule };
   const before = base ? itemsOf(lens, base[0]) ?? [] : [];
@@ -142,7 +143,7 @@ function rankOf(lens: Lens, rule: ConflictRule, side: Side, values: Values): num
   return rank < 0 ? null : rank;
 }
 
-function translated(lens: Lens, external: Values): Values | null {
-  const got = lens.toBevatel(external, null);
+function translated(lens: Lens, external: Values, bevatel: Values | null = null): Values | null {
+  const got = lens.toBevatel(external, bevatel);
   return got.ok ? got.values : null;
 }

@@ -32,9 +32,11 @@ export function giveUp(link: Link, side: Side, code: string, context: LinkContex
     groups[name] = unavailable === 'skip' ? { ...rest, base: [bevatel, external], skipped: GIVEN_UP } : { ...rest, held: heldFor(link, fields, { bevatel, external }, code, now) };
     if (unavailable === 'skip') verdicts.push({ group: name, verdict: 'skipped', rule: GIVEN_UP, bevatel, external, ...(group.base ? { base: group.base } : {}) });
   }
-  const { create, retry: _retry, ...state } = link.state;
-  const hold = create === side ? { hold: { kind: 'rejected' as const, since: now, detail: code } } : create ? { create } : {};
-  return { link: { ...link, state: { ...state, groups, ...hold } }, groups: verdicts };
+  const { create, retry, ...state } = link.state;
+  const isWhole = create === side || link.state.remove?.side === side;
+  const hold = isWhole ? { hold: { kind: 'rejected' as const, since: now, detail: code } } : create ? { create } : {};
+  // A read that is due is asked for at ease all the same.
+  return { link: { ...link, state: { ...state, groups, ...hold, ...(retry && state.readDue ? { retry } : {}) } }, groups: verdicts };
 }
 
 function heldFor({ state }: Link, fields: Readonly<Record<Side, readonly string[]>>, values: Readonly<Record<Side, Values>>, code: string, now: number): NonNullable<GroupState['held']> {

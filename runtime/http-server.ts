@@ -37,7 +37,7 @@ export interface ErrorBody {
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
-  unauthenticated: 401, not_found: 404, state_moved: 409, change_malformed: 422, webhook_malformed: 400,
+  unauthenticated: 401, not_found: 404, state_moved: 409, not_restorable: 409, change_malformed: 422, webhook_malformed: 400,
   configuration_invalid: 422, configuration_missing: 422, value_invalid: 422, record_invalid: 422, rate_limited: 429,
 };
 

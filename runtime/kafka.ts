@@ -9,10 +9,10 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
+import kafkajs, { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
 import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
 import { SyncError } from '../schemas/errors.ts';
-import { topicName } from '../schemas/topics.ts';
+import { SEGMENT_MS, topicName } from '../schemas/topics.ts';
 import type { Topic } from '../schemas/topics.ts';
 import type { Logger } from './logger.ts';
 import { createPublisher } from './publisher.ts';
@@ -22,6 +22,11 @@ import type { Message, Publisher, PublisherOptions } from './publisher.ts';
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
+}
+/** How long a record stays at most (ms): by its age, the rest of its segment included; and once a newer one has its key. Null: not bounded in this way. */
+export interface TopicKeeping {
+  readonly agedMs: number | null;
+  readonly compactedMs: number | null;
 }
 /** The log of a partition: its first offset, and the one that the next record will get. */
 export interface PartitionRange extends TopicPartition {
@@ -71,6 +76,8 @@ export interface Kafka {
   ensureTopics(prefix: string, topics: readonly Topic[]): Promise<void>;
   deleteTopics(names: readonly string[]): Promise<void>;
   ranges(topics: readonly string[]): Promise<readonly PartitionRange[]>;
+  /** For how long records stay, as the topics are set up now. */
+  keeping(topics: readonly string[]): Promise<ReadonlyMap<string, TopicKeeping>>;
   /** The offset that the group committed; null when it never did. */
   committed(groupId: string, at: TopicPartition): Promise<bigint | null>;
   publisher(bounds?: Omit<PublisherOptions, 'send'>): Publisher;
@@ -231,9 +238,36 @@ async function ensureTopics(admin: Admin, prefix: string, topics: readonly Topic
       configEntries: [
         { name: 'cleanup.policy', value: topic.cleanup },
         { name: 'retention.ms', value: String(topic.retentionMs) },
+        { name: 'segment.ms', value: String(SEGMENT_MS) },
+        ...compactionOf(topic),
         { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
       ],
     })),
+  }));
+}
+
+function compactionOf({ compactionLagMs: lag, retentionMs }: Topic): { name: string; value: string }[] {
+  if (lag === undefined) return [];
+  return [
+    { name: 'min.compaction.lag.ms', value: String(lag.min) }, { name: 'max.compaction.lag.ms', value: String(lag.max) },
+    // A consumer that was away sees the tombstones as long as it would see records.
+    { name: 'delete.retention.ms', value: String(retentionMs) },
+  ];
+}
+
+const SETTINGS = ['cleanup.policy', 'retention.ms', 'segment.ms', 'max.compaction.lag.ms'];
+
+/** As the brokers apply them now, their own defaults included. */
+async function keepingOf(admin: Admin, topics: readonly string[]): Promise<ReadonlyMap<string, TopicKeeping>> {
+  const described = await admin.describeConfigs({ includeSynonyms: false, resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: SETTINGS })) });
+  return new Map(described.resources.map(({ resourceName, configEntries }): [string, TopicKeeping] => {
+    const valueOf = (name: string): string => configEntries.find(({ configName }) => configName === name)?.configValue ?? '';
+    const isCompacted = valueOf('cleanup.policy').includes('compact');
+    const isAged = valueOf('cleanup.policy').includes('delete') && Number(valueOf('retention.ms')) >= 0;
+    return [resourceName, {
+      agedMs: isAged ? Number(valueOf('retention.ms')) + Number(valueOf('segment.ms')) : null,
+      compactedMs: isCompacted ? Number(valueOf('max.compaction.lag.ms')) : null,
+    }];
   }));
 }
 
@@ -285,6 +319,7 @@ export async function connectKafka({ brokers, clientId, logger, connectionTimeou
     ensureTopics: (prefix, topics) => mapped('create topics', ensureTopics(admin, prefix, topics)),
     deleteTopics: (names) => mapped('delete topics', admin.deleteTopics({ topics: [...names] })),
     ranges: (topics) => mapped('read offsets', rangesOf(admin, topics)),
+    keeping: (topics) => mapped('read settings of topics', keepingOf(admin, topics)),
     committed: (groupId, at) => mapped('read committed offsets', committedOf(admin, groupId, at)),
     publisher: (bounds = {}) => {
       const producer = openProducer(client);

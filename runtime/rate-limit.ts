@@ -2,7 +2,9 @@
  * Rate limiting: the documented limits of a system, shared by all processes through Redis, fed by its own headers.
  * It is the `Limiter` of connectors/connector.ts.
  *
- * - Live work goes before repair before backfill. The windows are those of rate-limiter-flexible: `points` in each
+ * - Live work goes before repair before backfill: within a limiter by its queue; between the limiters of roles and
+ *   processes by a word in Redis. Where live work did not get a place, the other lanes leave it the next window's first
+ *   places. The windows are those of rate-limiter-flexible: `points` in each
  *   window, in whole seconds; a long window is spread evenly (see windowOf).
  * - A pause that the system asked for holds here at once and, through Redis, in the other processes.
  * - Without Redis each limiter goes on alone at a quarter of the limit (design §6; I10: throttled is not failed).
@@ -17,6 +19,8 @@ import type { Sleep } from './sleep.ts';
 
 /** Share of the limit that a limiter uses while Redis is away. */
 const ALONE = 0.25;
+/** After the window that live work waits for has begun, the other lanes leave its places to it for so long. */
+const FIRST_PICK_MS = 250;
 /** Long pauses are slept in steps, so that a line that everybody has left ends soon. */
 const STEP_MS = 1_000;
 
@@ -32,6 +36,8 @@ export interface LimiterOptions {
   /** Names whose quota it is: one integration and system, the same in all processes. */
   readonly name: string;
   readonly limits: readonly LimitOfKind[];
+  /** Of each window; all of it by default, one place at least. */
+  readonly share?: number;
   readonly clock: () => number;
   readonly sleep?: Sleep;
 }
@@ -54,6 +60,8 @@ export interface QuotaLimiter {
   /** What the system last told of its daily quota; null when it never did. */
   dailyRemaining(): number | null;
 }
+
+const LIVE = LANES.indexOf('live');
 
 interface Waiting {
   readonly lane: number;
@@ -97,16 +105,23 @@ class KindLimiter {
   readonly #clock: () => number;
   readonly #sleep: Sleep;
   readonly #name: string;
+  readonly #redis: Redis | null;
+  /** In Redis while live work waits anywhere. */
+  readonly #liveWaits: string;
   readonly #queue: Waiting[] = [];
   #pausedUntil = 0;
   #isPumping = false;
+  #yielding: AbortController | undefined;
 
-  constructor({ redis, name, clock, sleep = realSleep }: LimiterOptions, limit: LimitOfKind) {
+  constructor({ redis, name, share = 1, clock, sleep = realSleep }: LimiterOptions, limit: LimitOfKind) {
+    this.#redis = redis;
+    this.#liveWaits = `limit:${limit.kind}:live-waits:${name}`;
     this.#clock = clock;
     this.#sleep = sleep;
     this.#name = name;
     const keyPrefix = `limit:${limit.kind}`;
-    const { points, duration } = windowOf(limit);
+    const { points: all, duration } = windowOf(limit);
+    const points = Math.max(1, Math.floor(all * share));
     const alone = new RateLimiterMemory({ keyPrefix, points: Math.max(1, Math.floor(points * ALONE)), duration });
     if (redis) this.#shared = new RateLimiterRedis({ storeClient: redis, keyPrefix, points, duration, insuranceLimiter: alone, rejectIfRedisNotReady: true });
     this.#counter = this.#shared ?? alone;
@@ -141,6 +156,7 @@ class KindLimiter {
       signal.addEventListener('abort', leave, { once: true });
       const at = this.#queue.findIndex((other) => other.lane > waiting.lane);
       this.#queue.splice(at < 0 ? this.#queue.length : at, 0, waiting);
+      if (lane === 'live') this.#yielding?.abort();
       void this.#pump();
     });
   }
@@ -154,11 +170,27 @@ class KindLimiter {
     if (this.#isPumping) return;
     this.#isPumping = true;
     while (this.#queue.length > 0) {
-      const waitMs = this.waitMs() || (await this.#consume());
+      const yieldMs = await this.#yieldMs();
+      const waitMs = this.waitMs() || (yieldMs > 0 ? 0 : await this.#consume());
       if (waitMs > 0) await this.#sleep(Math.min(waitMs, STEP_MS));
+      else if (yieldMs > 0) await this.#yieldFor(yieldMs);
       else this.#queue.shift()?.admit();
     }
     this.#isPumping = false;
+  }
+
+  /** How long the first in the queue lets live work of other limiters go first (ms); live work itself never does. */
+  async #yieldMs(): Promise<number> {
+    if (this.#queue[0]?.lane === LIVE || this.#redis?.status !== 'ready') return 0;
+    const leftMs = await this.#redis.pttl(this.#liveWaits).catch(() => 0);
+    return this.#queue[0]?.lane === LIVE ? 0 : Math.max(0, leftMs);
+  }
+
+  /** Ends when live work comes to this limiter. */
+  async #yieldFor(ms: number): Promise<void> {
+    this.#yielding = new AbortController();
+    await this.#sleep(Math.min(ms, STEP_MS), this.#yielding.signal);
+    this.#yielding = undefined;
   }
 
   /** 0 when a place was taken, else how long until there may be one (ms). */
@@ -169,6 +201,7 @@ class KindLimiter {
     } catch (refused) {
       const waitMs = refused instanceof RateLimiterRes ? Math.max(1, refused.msBeforeNext) : STEP_MS;
       this.#pause(waitMs);
+      if (this.#queue[0]?.lane === LIVE && this.#redis?.status === 'ready') this.#redis.set(this.#liveWaits, '1', 'PX', Math.ceil(waitMs) + FIRST_PICK_MS).catch(() => undefined);
       return waitMs;
     }
   }

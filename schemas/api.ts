@@ -8,6 +8,7 @@ import { zValue } from './contact.ts';
 import { CONFLICTS, VERDICTS } from './decision.ts';
 import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
+import { zRunningVerification, zSweepStatus } from './verification-status.ts';
 
 const zSide = z.enum(SIDES);
 const zTime = z.int().nonnegative();
@@ -58,6 +59,9 @@ export const zIntegrationStatus = z.object({
   listings: z.array(z.object({ side: zSide, state: z.enum(['listing', 'listed', 'stored']), records: zCount, total: zCount.nullable() })),
   /** Sides on which an edit between guard read and write can be overwritten unnoticed: neither conditional writes nor a history (I2). */
   blindWindows: z.array(z.object({ side: zSide, reason: z.string() })),
+  /** Comparisons and repairs that are under way, the sweep apart. */
+  verifications: z.array(zRunningVerification),
+  sweep: zSweepStatus,
 });
 export type IntegrationStatus = z.infer<typeof zIntegrationStatus>;
 
@@ -117,8 +121,10 @@ export const zExplanation = z.object({
   bevatelId: z.string().nullable(), externalId: z.string().nullable(),
   state: z.enum(['paired', 'one_sided', 'gone', 'erased']),
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
-  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
+  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
+  /** The rule by which the file's filter keeps one of the records outside. */
+  filtered: z.string().nullable(),
   fields: z.array(zFieldExplanation),
 });
 export type Explanation = z.infer<typeof zExplanation>;
@@ -175,8 +181,8 @@ export const zConflictCluster = z.object({
   /** Why the values differ (`phone_format`, `writing:case`, `options:KSA→SA`, …), or why a write did not go through. */
   cause: z.string(),
   count: zCount, since: zTime,
-  /** Settings for the field's entry in the integration file that would end these conflicts, where there are such. */
-  fix: z.record(z.string(), z.unknown()).nullable(),
+  /** Settings for the field's entry in the integration file that would end these conflicts, with what would become of each then. */
+  fix: z.object({ settings: z.record(z.string(), z.unknown()), /** Both sides say the same. */ agree: zCount, /** Decided, and one side is written. */ written: zCount, held: zCount }).nullable(),
   samples: z.array(zConflict),
 });
 export type ConflictCluster = z.infer<typeof zConflictCluster>;
@@ -259,35 +265,6 @@ export const zReplayBody = z.strictObject({
 }).refine((body) => (body.id === undefined) !== (body.code === undefined), 'give exactly one of id and code');
 export const zReplayAnswer = z.object({ dryRun: z.boolean(), matched: zCount, replayed: zCount });
 
-// ── verify ──────────────────────────────────────────────────────────────────
-export const zVerifyBody = z.strictObject({
-  tenant: z.string(), integration: z.string(),
-  /** How long differences that are not explained yet are looked at again (ms). */
-  settleMs: z.int().min(0).max(600_000).default(10_000),
-});
-const zFinding = z.object({ linkId: z.string().nullable(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), kind: z.string(), group: z.string().nullable(), reason: z.string() });
-/** What was found, without any value: it may be kept and shown (I11). Pairs are counted once, as their worst group. */
-export const zCertificate = z.object({
-  tenant: z.string(), integration: z.string(), startedAt: zTime, finishedAt: zTime,
-  /** True when nothing unexplained differs: no `differing`, `unseen`, `unlinked`. */
-  ok: z.boolean(),
-  pairs: zCount, equal: zCount, normalised: zCount, skipped: zCount, held: zCount, inFlight: zCount, unseen: zCount, differing: zCount,
-  /** Records with a link but without a partner, explained and not. */
-  oneSided: z.object({ explained: zCount, unlinked: zCount }),
-  /** Records that their system lists and that no link knows. */
-  unlinked: z.object({ bevatel: zCount, external: zCount }),
-  byReason: z.record(z.string(), zCount),
-  calls: z.object({ list: zCount, read: zCount }),
-  samples: z.array(zFinding),
-});
-export type Certificate = z.infer<typeof zCertificate>;
-export const zVerification = z.object({
-  id: z.string(), state: z.enum(['running', 'done', 'failed']), examined: zCount,
-  error: zApiError.nullable(), certificate: zCertificate.nullable(),
-});
-export type Verification = z.infer<typeof zVerification>;
-export const zVerificationParams = z.object({ id: z.string() });
-
 // ── plan (of the command line; it calls no service) ─────────────────────────
 const zPerSide = z.object({ bevatel: zCount, external: zCount });
 const zTally = z.record(z.string(), zCount);
@@ -323,3 +300,25 @@ export const zPlan = z.object({
   samples: z.array(z.object({ what: z.string(), bevatelId: z.string().nullable(), externalId: z.string().nullable(), /** Values are masked. */ detail: z.string() })),
 });
 export type Plan = z.infer<typeof zPlan>;
+
+// ── lint (of the command line; it calls no service) ─────────────────────────
+/** Of the values on one side that go to the other; `rewritten` ones come back in another writing. */
+const zSurvival = z.object({ values: zCount, survive: zCount, rewritten: zCount, losses: zTally });
+/** Which values of the tenant's own data do not survive the way to the other side and back. Nothing is written to find out. */
+export const zLint = z.object({
+  tenant: z.string(), integration: z.string(),
+  /** False when a value that was tried does not survive. */
+  ok: z.boolean(),
+  /** Records that were read, and those among them that the filter keeps outside. */
+  records: zPerSide, outside: zPerSide,
+  fields: z.array(z.object({
+    group: z.string(), direction: z.enum(['both', 'to_external', 'to_bevatel']),
+    /** What the other side may have less of, by the lens. */
+    mayLose: z.string().nullable(),
+    /** Null where nothing goes from that side. */
+    bevatel: zSurvival.nullable(), external: zSurvival.nullable(),
+  })),
+  /** Values are masked; `back` is what would come back, null where nothing would. */
+  samples: z.array(z.object({ side: zSide, recordId: z.string(), group: z.string(), reason: z.string(), value: z.string(), back: z.string().nullable() })),
+});
+export type Lint = z.infer<typeof zLint>;

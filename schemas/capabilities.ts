@@ -12,6 +12,7 @@ export const CAPABILITIES = {
     stalenessWindowMs: 0,
     indexLagMs: 0,
     batch: { list: 200, read: 100, create: 100, update: 100 },
+    removals: { ways: ['delete', 'erase'], batch: 100 },
     push: true,
     uniqueReference: true,
   },
@@ -24,6 +25,8 @@ export const CAPABILITIES = {
     // "a few moments", without a bound; others look back five minutes
     indexLagMs: 300_000,
     batch: { list: 100, read: 100, create: 100, update: 100 },
+    // restorable there for 90 days, by a person only
+    removals: { ways: ['archive', 'erase'], batch: 100 },
     push: true,
     uniqueReference: true,
   },

@@ -33,10 +33,15 @@ export type ContactField = keyof typeof CONTACT_FIELDS;
 
 const CUSTOM = /^custom\.[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
+/** Custom attributes hold texts, numbers and booleans; which, the mapping says. */
+export function isCustomField(name: string): boolean {
+  return CUSTOM.test(name);
+}
+
 /** The rule of a Bevatel field, custom attributes included; undefined when there is no such field. */
 export function contactFieldRule(name: string): FieldRule | undefined {
   if (Object.hasOwn(CONTACT_FIELDS, name)) return CONTACT_FIELDS[name as ContactField];
-  return CUSTOM.test(name) ? { type: 'text', maxLength: 65_536 } : undefined;
+  return isCustomField(name) ? { type: 'text', maxLength: 65_536 } : undefined;
 }
 
 /** What a value may be in JSON at our doors; the type rules proper are the reconciler's (a bad value is quarantined, not refused). */

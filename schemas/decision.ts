@@ -4,6 +4,7 @@ import type { Side, Value } from './value.ts';
 export const VERDICTS = [
   'propagate', 'echo', 'duplicate', 'stale', 'unchanged', 'converged', 'in_flight', 'filled', 'created', 'linked',
   'conflict_resolved', 'conflict_held', 'skipped', 'quarantined', 'awaiting_partner', 'read_again', 'gone',
+  'restored', 'removed', 'unlinked',
 ] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
@@ -21,8 +22,12 @@ export const CONFLICTS = [
 ] as const;
 export type ConflictType = (typeof CONFLICTS)[number];
 
+/** In the place of a group: the verdict is on the record as a whole. */
+export const WHOLE_RECORD = '*';
+
 /** The verdict on one lens group. Values are in the fields' order of the lens. */
 export interface GroupVerdict {
+  /** The lens group, or WHOLE_RECORD. */
   readonly group: string;
   readonly verdict: Verdict;
   /** The rule that chose: `one_side_changed`, `policy:latest_wins`, `direction`, `invalid:phone`, … */

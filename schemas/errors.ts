@@ -43,11 +43,12 @@ export const ERRORS = {
   database_unavailable: { class: 'retry', advice: 'PostgreSQL does not answer. Check DATABASE_URL; consumption pauses and goes on by itself.' },
   schema_incompatible: { class: 'permanent', advice: 'The new schema cannot read old records. Add fields with defaults only, or make a new subject.' },
   position_beyond_log: { class: 'permanent', advice: 'The stored position lies beyond the end of the topic: this is another cluster, or the topic was made anew. Use the right cluster, or reset the positions and run verify.' },
-  position_expired: { class: 'permanent', advice: 'Records before the stored position were deleted by retention. A verify is started; lengthen the retention.' },
+  position_expired: { class: 'permanent', advice: 'Records before the stored position were deleted by retention. A repair of every integration is started (`bevatel-sync verifications list`); lengthen the retention.' },
   slot_lost: { class: 'permanent', advice: 'The replication slot is gone. A new snapshot runs in the repair lane; raise max_slot_wal_keep_size.' },
   replica_identity_missing: { class: 'permanent', advice: 'Run ALTER TABLE … REPLICA IDENTITY FULL on the contacts table.' },
   not_found: { class: 'permanent', advice: 'Nothing has this id. List them first.' },
   state_moved: { class: 'permanent', advice: 'It changed since you looked. Look again and decide anew.' },
+  not_restorable: { class: 'permanent', advice: 'The contact is not deleted, or cannot be made again from here; the message says why of each of its links. `deleted show` tells more.' },
   unauthenticated: { class: 'permanent', advice: 'Send the key as `Authorization: Bearer …`.' },
   circuit_open: { class: 'retry', advice: 'The system failed repeatedly; calls pause and are tried again by themselves.' },
 } as const satisfies Record<string, Entry>;

@@ -3,15 +3,13 @@
  *
  * Works on what is well-formed even when other parts are not, so that all faults are told at once.
  */
-import { isSupportedCountry } from 'libphonenumber-js/core';
-import type { CountryCode } from 'libphonenumber-js/core';
-import metadata from 'libphonenumber-js/metadata.max';
-import { contactFieldRule } from './contact.ts';
-import type { FieldType } from './contact.ts';
-import { fieldNames, zFieldMapping, zIntegration } from './integration.ts';
-import type { FieldMapping } from './integration.ts';
-import { isObject, valueAt } from './integration-shape.ts';
+import { filterFaults, whenFaults } from './condition-rules.ts';
+import { deleteFaults } from './integration-deletes.ts';
+import { fieldNames, filledSide, isReadOnlyUse, zFieldMapping, zIntegration } from './integration.ts';
+import type { FieldMapping, Integration } from './integration.ts';
+import { fault, isObject, valueAt } from './integration-shape.ts';
 import type { IntegrationFault, Path } from './integration-shape.ts';
+import { lensFaults } from './lens-rules.ts';
 import { policyFaults } from './policy-rules.ts';
 
 export function semanticFaults(data: unknown): readonly IntegrationFault[] {
@@ -19,10 +17,12 @@ export function semanticFaults(data: unknown): readonly IntegrationFault[] {
   const mappings = Array.isArray(raw) ? raw.map((field) => zFieldMapping.safeParse(field).data ?? null) : [];
   return [
     ...crossFieldFaults(data, mappings),
-    ...mappings.flatMap((mapping, index) => (mapping ? mappingFaults(mapping).map(at(['fields', index])) : [])),
+    ...mappings.flatMap((mapping, index) => (mapping ? mappingFaults(mapping, directionIn(data)).map(at(['fields', index])) : [])),
+    ...filterFaults(valueAt(data, ['filter'])).map(at(['filter'])),
     ...nameFaults(data, mappings),
     ...matchFaults(data, mappings),
     ...connectionFaults(data),
+    ...deleteFaults(data),
     ...secretFaults(data, []),
   ];
 }
@@ -32,10 +32,6 @@ type Mappings = readonly (FieldMapping | null)[];
 
 function at(above: Path): (fault: Fault) => Fault {
   return (fault) => ({ ...fault, path: [...above, ...fault.path] });
-}
-
-function fault(path: Path, message: string, advice?: string): Fault {
-  return { path, message, ...(advice === undefined ? {} : { advice }) };
 }
 
 /**
@@ -61,89 +57,24 @@ function standIn(raw: unknown, index: number): unknown {
   return bevatel === undefined ? { lens: 'constant', external, value: 'x' } : { bevatel, external };
 }
 
-function mappingFaults(mapping: FieldMapping): readonly Fault[] {
+/** Of the integration; what is wrong with it is told elsewhere. */
+function directionIn(data: unknown): Integration['direction'] {
+  const direction = valueAt(data, ['direction']);
+  return direction === 'to_external' || direction === 'to_bevatel' ? direction : 'both';
+}
+
+function mappingFaults(mapping: FieldMapping, direction: Integration['direction']): readonly Fault[] {
   const blank = (['bevatel', 'external'] as const).filter((side) => fieldNames(mapping, side).some((name) => name.trim() === '')).map((side) => fault([side], 'a field name is empty'));
-  return [...blank, ...lensFaults(mapping), ...policyFaults(mapping)];
+  return [...blank, ...lensFaults(mapping, direction), ...policyFaults(mapping), ...whenFaults(mapping, direction)];
 }
 
-function lensFaults(mapping: FieldMapping): readonly Fault[] {
-  switch (mapping.lens) {
-    case 'constant': return constantFaults(mapping);
-    case 'full_name': return fullNameFaults(mapping);
-    case 'text':
-    case 'phone':
-    case 'email':
-    case 'picklist': return oneToOneFaults(mapping);
-    default: return mapping satisfies never;
-  }
-}
-
-type OneToOne = Extract<FieldMapping, { lens: 'text' | 'phone' | 'email' | 'picklist' }>;
-
-/** Which types of a Bevatel field a lens can carry. */
-const CARRIES: Readonly<Record<OneToOne['lens'], readonly FieldType[]>> = {
-  text: ['text', 'number', 'boolean', 'date', 'datetime', 'url', 'picklist', 'set'],
-  phone: ['phone', 'text'],
-  email: ['email', 'text'],
-  picklist: ['picklist', 'text'],
-};
-
-function oneToOneFaults(mapping: OneToOne): readonly Fault[] {
-  const faults: Fault[] = [];
-  const type = contactFieldRule(mapping.bevatel)?.type;
-  if (type && !CARRIES[mapping.lens].includes(type)) faults.push(fault(['lens'], `${mapping.lens} does not fit "${mapping.bevatel}", which is of type ${type}`, type === 'phone' || type === 'email' ? `use lens: ${type}` : 'use lens: text'));
-  if (mapping.region !== undefined && mapping.lens !== 'phone') faults.push(fault(['region'], 'is for lens: phone only'));
-  if (mapping.region !== undefined && !isSupportedCountry(mapping.region as CountryCode, metadata)) faults.push(fault(['region'], 'is not a region', 'give the ISO 3166-1 code, such as SA'));
-  if (mapping.invalid === 'default' && mapping.default === undefined) faults.push(fault(['default'], 'is missing', 'give the value that stands for an invalid one, or choose invalid: skip'));
-  return [...faults, ...picklistFaults(mapping)];
-}
-
-function picklistFaults(mapping: OneToOne): readonly Fault[] {
-  const pairs = Object.entries(mapping.values ?? {});
-  if (mapping.lens !== 'picklist') return mapping.values ? [fault(['values'], 'is for lens: picklist only')] : [];
-  if (pairs.length === 0) return [fault(['values'], 'is missing', 'list Bevatel\'s values and the external system\'s internal ones')];
-  const options = contactFieldRule(mapping.bevatel)?.options;
-  const taken = new Map<string, string>();
-  const faults: Fault[] = [];
-  for (const [bevatel, external] of pairs) {
-    const other = taken.get(external);
-    if (other !== undefined) faults.push(fault(['values', bevatel], `maps to the same value as "${other}"`, 'the map must be one to one'));
-    if (bevatel.trim() !== bevatel || external.trim() !== external || bevatel === '' || external === '') faults.push(fault(['values', bevatel], 'a value is empty or has blanks at its ends', 'an empty field needs no entry'));
-    if (options && !options.includes(bevatel)) faults.push(fault(['values', bevatel], `is not a value of "${mapping.bevatel}"`, `it has ${options.join(', ')}`));
-    taken.set(external, bevatel);
-  }
-  if (mapping.default !== undefined && !Object.hasOwn(mapping.values ?? {}, mapping.default)) faults.push(fault(['default'], 'is not among Bevatel\'s values in `values`'));
-  return faults;
-}
-
-function constantFaults(mapping: Extract<FieldMapping, { lens: 'constant' }>): readonly Fault[] {
-  const faults: Fault[] = [];
-  const given = (['bevatel', 'external'] as const).filter((side) => mapping[side] !== undefined);
-  if (given.length !== 1) faults.push(fault([], 'a constant names exactly one of bevatel and external', 'the side that gets the value'));
-  if (given.length === 1 && mapping.direction !== undefined && mapping.direction !== `to_${given[0]}`) faults.push(fault(['direction'], 'contradicts the side that gets the constant', 'leave it out'));
-  if (mapping.value.trim() === '') faults.push(fault(['value'], 'is empty'));
-  const options = mapping.bevatel === undefined ? undefined : contactFieldRule(mapping.bevatel)?.options;
-  if (options && !options.includes(mapping.value)) faults.push(fault(['value'], `must be one of ${options.join(', ')}`));
-  if (mapping.invalid === 'default') faults.push(fault(['invalid'], 'a constant has no default'));
-  return faults;
-}
-
-function fullNameFaults(mapping: Extract<FieldMapping, { lens: 'full_name' }>): readonly Fault[] {
-  const faults: Fault[] = [];
-  if (typeof mapping.bevatel === typeof mapping.external) faults.push(fault([], 'a full name is one field on one side and [first, last] on the other', 'where both sides have two fields, map each with lens: text'));
-  const strange = fieldNames(mapping, 'bevatel').find((name) => (contactFieldRule(name)?.type ?? 'text') !== 'text');
-  if (strange !== undefined) faults.push(fault(['bevatel'], `"${strange}" is not a text field`));
-  if (mapping.invalid === 'default') faults.push(fault(['invalid'], 'a full name has no default', 'choose skip or quarantine'));
-  return faults;
-}
-
-/** Lens groups are told apart by name, and a constant in the external system has its field's. */
+/** Lens groups are told apart by name, and one that fills a field of the external system has that field's. */
 function nameFaults(data: unknown, mappings: Mappings): readonly Fault[] {
   const reference = valueAt(data, ['connection', 'referenceProperty']) ?? 'bevatel_contact_id';
-  const groups = new Set(mappings.map((mapping) => mapping && fieldNames(mapping, 'bevatel').join('+')));
+  const groups = new Set(mappings.map((mapping) => mapping && filledSide(mapping) !== 'external' && fieldNames(mapping, 'bevatel').join('+')));
   return mappings.flatMap((mapping, index) => {
     if (!mapping) return [];
-    const clash = mapping.lens === 'constant' && mapping.external !== undefined && groups.has(mapping.external);
+    const clash = filledSide(mapping) === 'external' && groups.has(fieldNames(mapping, 'external')[0] ?? '');
     return [
       ...(clash ? [fault(['fields', index, 'external'], 'has the name of a mapped Bevatel field')] : []),
       ...(fieldNames(mapping, 'external').some((name) => name === reference) ? [fault(['fields', index, 'external'], 'is the reference property, which holds the Bevatel contact\'s id')] : []),
@@ -155,7 +86,7 @@ function matchFaults(data: unknown, mappings: Mappings): readonly Fault[] {
   const match = valueAt(data, ['match']);
   if (!Array.isArray(match)) return [];
   return match.flatMap((name, index) => {
-    const mapping = mappings.find((one) => one && fieldNames(one, 'bevatel').includes(name));
+    const mapping = mappings.find((one) => one && !isReadOnlyUse(one, 'bevatel') && fieldNames(one, 'bevatel').includes(name));
     const usable = !mapping || mapping.lens === 'phone' || mapping.lens === 'email';
     const double = match.indexOf(name) !== index;
     return [

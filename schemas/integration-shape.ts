@@ -1,6 +1,7 @@
 /** What zod found wrong with the shape of an integration file, in words for whoever wrote it. */
 import type { z } from 'zod';
-import { LENS_KINDS, zFieldMapping, zIntegration } from './integration.ts';
+import { LENS_KINDS } from './field-mapping.ts';
+import { zFieldMapping, zIntegration } from './integration.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -10,6 +11,10 @@ export interface IntegrationFault {
   readonly message: string;
   /** What to do, where the message does not say it. */
   readonly advice?: string;
+}
+
+export function fault(path: Path, message: string, advice?: string): IntegrationFault {
+  return { path, message, ...(advice === undefined ? {} : { advice }) };
 }
 
 type Issue = z.core.$ZodIssue;
@@ -31,19 +36,29 @@ function faultsOf(issue: Issue, above: Path, data: unknown): readonly Integratio
   }
 }
 
-/** A field mapping is one of three shapes; faults are told of the one that its `lens` names. The other unions are full_name's sides. */
+/** A field mapping is one of several shapes; faults are told of the one that its `lens` names. The other unions are of plain values. */
 function unionFaults(issue: Issue & { code: 'invalid_union' }, path: Path, data: unknown): readonly IntegrationFault[] {
   const mapping = valueAt(data, path);
   if (path.length === 2 && !isObject(mapping)) return [wrongType(path, 'object', mapping)];
   if (path.length === 2) return (issue.errors[shapeOf(mapping)] ?? []).flatMap((inner) => faultsOf(inner, path, data));
-  return [{ path, message: 'must be a field name or, for the split side of full_name, a list of two', advice: '[first, last]' }];
+  return [{ path, ...unionFault(String(path.at(-1)), valueAt(data, path.slice(0, -1)), mapping) }];
+}
+
+function unionFault(key: string, mapping: unknown, value: unknown): Omit<IntegrationFault, 'path'> {
+  if (value === undefined || value === null) return { message: 'is missing' };
+  if (key === 'unknown') return { message: 'must be invalid, keep, ignore or { to_external: …, to_bevatel: … }', advice: 'the values that stand for an unknown one there' };
+  if (key === 'value' || key === 'default') return { message: 'must be a text, a number, true or false' };
+  return isObject(mapping) && mapping.lens === 'group'
+    ? { message: 'must be a field name or a list of two or more' }
+    : { message: 'must be a field name or, for the split side of full_name, a list of two', advice: '[first, last]' };
 }
 
 /** Index among the options of zFieldMapping. */
+const SHAPES: Readonly<Record<string, number>> = { constant: 1, full_name: 2, group: 3, template: 4 };
+
 function shapeOf(mapping: unknown): number {
-  if (!isObject(mapping)) return 0;
-  if (mapping.lens === 'constant') return 1;
-  return mapping.lens === 'full_name' ? 2 : 0;
+  const lens = isObject(mapping) && typeof mapping.lens === 'string' ? mapping.lens : '';
+  return Object.hasOwn(SHAPES, lens) ? SHAPES[lens] ?? 0 : 0;
 }
 
 function wrongType(path: Path, expected: string, value: unknown): IntegrationFault {
@@ -71,11 +86,14 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'connection': return Object.keys(shape.connection.shape);
     case 'bevatel': return Object.keys(shape.bevatel.shape);
     case 'conflicts': return Object.keys(shape.conflicts.unwrap().shape);
+    case 'deletes': return Object.keys(shape.deletes.unwrap().shape);
     case 'create': return Object.keys(shape.create.unwrap().shape);
     case 'guards': return Object.keys(shape.guards.unwrap().shape);
     case 'poll': return Object.keys(shape.poll.unwrap().shape);
+    case 'sweep': return Object.keys(shape.sweep.unwrap().shape);
     case 'oscillation': return Object.keys(shape.oscillation.unwrap().shape);
-    default: return Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});
+    case 'filter': return Object.keys(shape.filter.unwrap().shape);
+    default: return path[2] === 'when' ? ['bevatel', 'external'] : path[2] === 'unknown' ? ['to_external', 'to_bevatel'] : Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});
   }
 }
 

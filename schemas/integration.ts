@@ -5,12 +5,17 @@
  * with their paths (issue 3, "Bad input").
  */
 import { z } from 'zod';
+import { comparedFields, readCondition, zCondition } from './condition.ts';
 import { contactFieldRule } from './contact.ts';
+import { constantShape, fullNameShape, groupShape, oneToOneShape, templateShape } from './field-mapping.ts';
+import { templateFields } from './template.ts';
+import type { Side } from './value.ts';
 
 const zId = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'lower-case letters, digits, - and _, 63 at most');
 const zEnvName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the NAME of an environment variable, not the secret itself');
 const zUrl = z.url({ protocol: /^https?$/ });
 
+export const SYSTEMS = ['hubspot'] as const;
 export const POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual', 'union', 'most_restrictive'] as const;
 /** Of these any field can have its conflicts decided; the others need a set, or values that have an order. */
 export const GENERAL_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins', 'non_empty_wins', 'manual'] as const;
@@ -19,8 +24,9 @@ export const WINNING_POLICIES = ['latest_wins', 'bevatel_wins', 'external_wins',
 /** For conflicts that time should decide and cannot. */
 export const FALLBACKS = ['bevatel_wins', 'external_wins', 'manual'] as const;
 export const DIRECTIONS = ['both', 'to_external', 'to_bevatel'] as const;
-export const LENS_KINDS = ['text', 'phone', 'email', 'picklist', 'constant', 'full_name'] as const;
 export const INVALID_RULES = ['skip', 'default', 'quarantine'] as const;
+export const DELETE_POLICIES = ['ignore', 'unlink', 'archive', 'delete'] as const;
+export const DELETE_CONFLICT_RULES = ['edit_wins', 'delete_wins', 'manual'] as const;
 export const GUARDS = ['none', 'read', 'conditional'] as const;
 
 const zDirection = z.enum(DIRECTIONS);
@@ -40,47 +46,29 @@ const fieldCommon = {
   invalid: z.enum(INVALID_RULES).optional(),
   /** A record without this value is not created on the other side (F8). */
   required: z.boolean().default(false),
+  /** Conditions on the record of a side, without which it gives nothing to this entry. */
+  when: z.strictObject({ bevatel: zCondition.optional(), external: zCondition.optional() }).optional(),
 };
 
-const zOneToOne = z.strictObject({
-  ...fieldCommon,
-  lens: z.enum(['text', 'phone', 'email', 'picklist']).default('text'),
-  bevatel: z.string(),
-  external: z.string(),
-  /** In code points; a longer value is not written. */
-  maxLength: z.int().positive().optional(),
-  /** Used on side external and bevatel when a value is invalid and the rule is `default`. */
-  default: z.string().optional(),
-  /** phone: the region of numbers without a country code (ISO 3166-1 alpha-2). */
-  region: z.string().regex(/^[A-Z]{2}$/).optional(),
-  /** picklist: Bevatel's value → the external system's. One to one. */
-  values: z.record(z.string(), z.string()).optional(),
-});
+const zOneToOne = z.strictObject({ ...fieldCommon, ...oneToOneShape });
+const zConstant = z.strictObject({ ...fieldCommon, ...constantShape });
+const zFullName = z.strictObject({ ...fieldCommon, ...fullNameShape });
+const zGroup = z.strictObject({ ...fieldCommon, ...groupShape });
+const zTemplate = z.strictObject({ ...fieldCommon, ...templateShape });
 
-const zConstant = z.strictObject({
-  ...fieldCommon,
-  lens: z.literal('constant'),
-  /** Exactly one side is given: the one that gets the constant. */
-  bevatel: z.string().optional(),
-  external: z.string().optional(),
-  value: z.string(),
-});
-
-const zFullName = z.strictObject({
-  ...fieldCommon,
-  lens: z.literal('full_name'),
-  /** One side has the full name in one field, the other first and last name in two. */
-  bevatel: z.union([z.string(), z.tuple([z.string(), z.string()])]),
-  external: z.union([z.string(), z.tuple([z.string(), z.string()])]),
-});
-
-export const zFieldMapping = z.union([zOneToOne, zConstant, zFullName]);
+/** The options' order is that of SHAPES in integration-shape.ts. */
+export const zFieldMapping = z.union([zOneToOne, zConstant, zFullName, zGroup, zTemplate]);
 export type FieldMapping = z.output<typeof zFieldMapping>;
+export type OneToOneMapping = z.output<typeof zOneToOne>;
+export type ConstantMapping = z.output<typeof zConstant>;
+export type FullNameMapping = z.output<typeof zFullName>;
+export type GroupMapping = z.output<typeof zGroup>;
+export type TemplateMapping = z.output<typeof zTemplate>;
 
 export const zIntegration = z.strictObject({
   integration: zId,
   tenant: zId,
-  system: z.enum(['hubspot']),
+  system: z.enum(SYSTEMS),
   connection: z.strictObject({
     baseUrl: zUrl.default('https://api.hubapi.com'),
     tokenEnv: zEnvName,
@@ -112,6 +100,17 @@ export const zIntegration = z.strictObject({
   /** Rules in order, after the link and the reference: Bevatel field names of mapped phone or email lenses. */
   match: z.array(z.string()).default(['phone_number', 'email']),
   create: z.strictObject({ external: z.boolean().default(true), bevatel: z.boolean().default(true) }).prefault({}),
+  /** What becomes of the partner of a record that was deleted on the other side. */
+  deletes: z.strictObject({
+    to_external: z.enum(DELETE_POLICIES).default('ignore'),
+    to_bevatel: z.enum(DELETE_POLICIES).default('ignore'),
+    /** How long a merge or a restore may explain a deletion before anything follows from it (ms). */
+    settleMs: z.int().nonnegative().max(604_800_000).default(60_000),
+    /** Where the partner was edited after the last agreement. A privacy deletion always wins. */
+    versusEdit: z.enum(DELETE_CONFLICT_RULES).default('edit_wins'),
+    /** How long the last image of a deleted pair is kept for a restore. */
+    keepDays: z.int().positive().max(3_650).default(90),
+  }).prefault({}),
   /** How long the external system may show the value before a write that it has acknowledged (ms); default from its fact sheet. */
   stalenessMs: z.int().nonnegative().max(600_000).optional(),
   /** F7: what becomes of a write while its system cannot be reached: queued; queued, with an alert; tried five times, then held; given up. */
@@ -121,6 +120,8 @@ export const zIntegration = z.strictObject({
   /** How a newer edit is guarded against being overwritten in the external system. */
   guard: z.enum(GUARDS).default('read'),
   poll: z.strictObject({ everyMs: z.int().min(50).default(30_000) }).prefault({}),
+  /** Both sides are compared round and round in the background, at most so many records of a side in an hour; 0 switches it off. */
+  sweep: z.strictObject({ recordsPerHour: z.int().nonnegative().default(10_000), everyMinutes: z.int().positive().default(60) }).prefault({}),
   /** How much of what can do damage goes out unasked (domain/guards.ts). */
   guards: z.strictObject({
     windowMs: z.int().min(1_000).default(3_600_000),
@@ -136,27 +137,73 @@ export const zIntegration = z.strictObject({
   dryRun: z.boolean().default(false),
   /** Field flips within the window that hold a field (I3). */
   oscillation: z.strictObject({ flips: z.int().min(2).default(6), withinMs: z.int().positive().default(600_000) }).prefault({}),
+  /** Which records take part; all, where it is left out. */
+  filter: z.strictObject({
+    bevatel: zCondition.optional(),
+    external: zCondition.optional(),
+    /** While a record of the pair is outside: nothing passes (`apart`), or it gives nothing and still `receives`. */
+    outside: z.enum(['apart', 'receives']).default('apart'),
+    /** A pair that took part and left: it goes on (`keep`), is frozen as it is, or forgets what was agreed (`unlink`). */
+    leaving: z.enum(['keep', 'freeze', 'unlink']).default('freeze'),
+  }).optional(),
   fields: z.array(zFieldMapping).min(1),
 }).superRefine((file, context) => {
-  const seen = { bevatel: new Set<string>(), external: new Set<string>() };
+  const owned = { bevatel: new Set<string>(), external: new Set<string>() };
   file.fields.forEach((mapping, index) => {
     for (const side of ['bevatel', 'external'] as const) {
       for (const name of fieldNames(mapping, side)) {
-        if (side === 'bevatel' && !contactFieldRule(name)) context.addIssue({ code: 'custom', path: ['fields', index, side], message: `Bevatel has no field "${name}"` });
-        if (seen[side].has(name)) context.addIssue({ code: 'custom', path: ['fields', index, side], message: `"${name}" is mapped twice` });
-        seen[side].add(name);
+        if (side === 'bevatel' && !contactFieldRule(name)) context.addIssue({ code: 'custom', path: ['fields', index, sourceKey(mapping, side)], message: `Bevatel has no field "${name}"` });
+        if (isReadOnlyUse(mapping, side)) continue;
+        if (owned[side].has(name)) context.addIssue({ code: 'custom', path: ['fields', index, sourceKey(mapping, side)], message: `"${name}" is mapped twice` });
+        owned[side].add(name);
       }
     }
   });
   file.match.forEach((name, index) => {
-    if (!seen.bevatel.has(name)) context.addIssue({ code: 'custom', path: ['match', index], message: `"${name}" is not among the mapped Bevatel fields` });
+    if (!owned.bevatel.has(name)) context.addIssue({ code: 'custom', path: ['match', index], message: `"${name}" is not among the mapped Bevatel fields` });
   });
 });
 export type Integration = z.output<typeof zIntegration>;
 
 /** The field names that a mapping uses on one side; none for the side that a constant leaves out. */
-export function fieldNames(mapping: FieldMapping, side: 'bevatel' | 'external'): readonly string[] {
+export function fieldNames(mapping: FieldMapping, side: Side): readonly string[] {
   const names = mapping[side];
-  if (names === undefined) return [];
+  if (names === undefined) return mapping.lens === 'template' ? templateFields(mapping.template) : [];
   return typeof names === 'string' ? [names] : names;
+}
+
+/** The side whose one field a template or a constant fills; null for what goes by both sides. */
+export function filledSide(mapping: FieldMapping): Side | null {
+  if (mapping.lens !== 'template' && mapping.lens !== 'constant') return null;
+  return mapping.bevatel === undefined ? 'external' : 'bevatel';
+}
+
+/** The direction of an entry: its own before the integration's. A template goes one way unless it says `both`, a constant always. */
+export function directionOf(mapping: FieldMapping, integration: Pick<Integration, 'direction'>): Integration['direction'] {
+  const side = filledSide(mapping);
+  if (side === null) return mapping.direction ?? integration.direction;
+  return mapping.lens === 'template' && mapping.direction === 'both' ? 'both' : `to_${side}`;
+}
+
+/** A one-way template only reads its fields, which other entries may map. */
+export function isReadOnlyUse(mapping: FieldMapping, side: Side): boolean {
+  return mapping.lens === 'template' && mapping.direction !== 'both' && mapping[side] === undefined;
+}
+
+/** Where the file names the fields of a side. */
+function sourceKey(mapping: FieldMapping, side: Side): string {
+  return mapping.lens === 'template' && mapping[side] === undefined ? 'template' : side;
+}
+
+type Mapped = Pick<Integration, 'fields' | 'filter'>;
+
+/** Every field of a side that has to be read, each once: the mapped ones and those that conditions look at. */
+export function fieldsToRead(integration: Mapped, side: Side): readonly string[] {
+  return [...new Set([...integration.fields.flatMap((mapping) => fieldNames(mapping, side)), ...fieldsAskedFor(integration, side).map(([field]) => field)])];
+}
+
+/** The fields of a side that conditions look at, each with the values that it is compared to. */
+export function fieldsAskedFor({ fields, filter }: Mapped, side: Side): readonly (readonly [string, readonly string[]])[] {
+  return [filter?.[side], ...fields.map(({ when }) => when?.[side])]
+    .flatMap((source) => (source === undefined ? [] : [...comparedFields(readCondition(source).condition)]));
 }

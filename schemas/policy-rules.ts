@@ -12,8 +12,8 @@ function unionFaults(mapping: FieldMapping): readonly IntegrationFault[] {
   return [{ path: ['policy'], message: 'union is for sets only', advice: 'such as tags; choose latest_wins, non_empty_wins, bevatel_wins, external_wins or manual' }];
 }
 
-function isSet({ bevatel }: FieldMapping): boolean {
-  return typeof bevatel === 'string' && contactFieldRule(bevatel)?.type === 'set';
+function isSet({ lens, bevatel }: FieldMapping): boolean {
+  return lens === 'set' || (lens === 'text' && contactFieldRule(bevatel)?.type === 'set');
 }
 
 function restrictiveFaults(mapping: FieldMapping): readonly IntegrationFault[] {

@@ -1,7 +1,7 @@
 /** Records as systems show them, writes as they are asked for, and what became of these. */
 import type { FieldTime, HistoryEntry } from './change.ts';
 import type { SyncError } from './errors.ts';
-import type { GoneHow } from './system.ts';
+import type { GoneHow, RemovalWay } from './system.ts';
 import type { Image } from './value.ts';
 
 export interface RecordImage {
@@ -41,11 +41,21 @@ export interface UpdateOp {
   /** When set, the partner's id is stored with this write. */
   readonly reference: string | null;
 }
+export interface RemoveOp {
+  readonly kind: 'remove';
+  readonly attemptId: string;
+  readonly id: string;
+  readonly way: RemovalWay;
+  /** The revision on which the removal is conditional; null where the system has no conditions, and for a privacy deletion, which is always carried out. */
+  readonly condition: string | null;
+}
 export type WriteOp = CreateOp | UpdateOp;
 
 export type WriteOutcome = { readonly attemptId: string } & (
   /** The system's answer: the record after the write. */
   | { readonly kind: 'applied'; readonly record: RecordImage }
+  /** The record is removed, as was asked. */
+  | { readonly kind: 'removed' }
   /** A unique value or reference is taken: adopt `id` (null when the system does not tell whose). */
   | { readonly kind: 'exists'; readonly id: string | null; readonly byReference: boolean }
   /** The condition failed: nothing was written; the record as it is now, if the system tells. */

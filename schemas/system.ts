@@ -14,11 +14,17 @@ export interface Capabilities {
   readonly indexLagMs: number;
   /** Largest number of records in one call. */
   readonly batch: { readonly list: number; readonly read: number; readonly create: number; readonly update: number };
+  /** How `write` can be rid of records, and the largest number in one call. */
+  readonly removals: { readonly ways: readonly RemovalWay[]; readonly batch: number };
   /** Hint events reach us by webhook or CDC. */
   readonly push: boolean;
   /** A unique property (or external reference) carries the partner's id, so that an unknown create can be looked up. */
   readonly uniqueReference: boolean;
 }
+
+/** `archive` can be undone in the system by a person, `delete` cannot; `erase` is for privacy and for ever. */
+export const REMOVAL_WAYS = ['archive', 'delete', 'erase'] as const;
+export type RemovalWay = (typeof REMOVAL_WAYS)[number];
 
 /** How a record that is asked for is not there. */
 export type GoneHow = 'not_found' | 'deleted' | 'erased' | 'merged';

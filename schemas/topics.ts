@@ -21,7 +21,10 @@ export interface Topic {
   readonly key: readonly string[];
   readonly partitions: number;
   readonly retentionMs: number;
-  readonly cleanup: 'delete';
+  /** With `compact` a record without a value (a tombstone) makes the log forget what it holds under the same key, within `compactionLagMs`. */
+  readonly cleanup: 'delete' | 'compact,delete';
+  /** No record is forgotten by compaction before, none later than this (ms); of compacted topics. */
+  readonly compactionLagMs?: { readonly min: number; readonly max: number };
   readonly writers: readonly string[];
   readonly readers: readonly string[];
 }
@@ -33,11 +36,18 @@ const CHANGE_WRITERS = ['capture', 'deliver', 'the Bevatel contact service'];
 function changes(lane: Lane, says: string): Topic {
   return {
     name: `contact.changes.${lane}`, says, schema: 'contact-change', key: CHANGE_KEY, partitions: 3,
-    retentionMs: 7 * DAY_MS, cleanup: 'delete', writers: CHANGE_WRITERS, readers: ['reconcile'],
+    retentionMs: 7 * DAY_MS, cleanup: 'compact,delete', compactionLagMs: { min: DAY_MS, max: 2 * DAY_MS }, writers: CHANGE_WRITERS, readers: ['reconcile'],
   };
 }
 
-/** No topic is compacted: state lives in PostgreSQL, and deletion by age bounds how long personal data stays. */
+/** Segments end after a day, so that age and compaction act on time: neither touches the segment that is written to. */
+export const SEGMENT_MS = DAY_MS;
+
+/**
+ * State lives in PostgreSQL; deletion by age bounds how long personal data stays on the log. Changes are compacted besides, so
+ * that an erasure can take a person's images off the log within two days. What compaction leaves out was superseded by a
+ * newer image of the same record at least a day ago: consumers know gaps and null values for what they are.
+ */
 export const TOPICS: readonly Topic[] = [
   {
     name: 'contact.hints', says: 'something happened to a record', schema: 'contact-hint',

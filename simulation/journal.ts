@@ -60,6 +60,14 @@ export interface Ended extends Happening {
   readonly kind: 'deleted' | 'restored' | 'erased';
   readonly deed: number;
 }
+/** A removal by the product took effect. */
+export interface Removed extends Happening {
+  readonly kind: 'removed';
+  readonly attempt: string;
+  readonly integration: string;
+  readonly sentAt: number;
+  readonly way: 'archive' | 'delete' | 'erase';
+}
 export interface Merged extends Happening {
   readonly kind: 'merged';
   readonly deed: number;
@@ -71,4 +79,4 @@ export interface Trouble extends Happening {
   readonly what: string;
 }
 
-export type Fact = Created | Edited | Sent | Written | Read | Ended | Merged | Trouble;
+export type Fact = Created | Edited | Sent | Written | Read | Ended | Removed | Merged | Trouble;

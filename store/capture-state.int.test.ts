@@ -10,7 +10,7 @@ import type { Integration } from '../schemas/integration.ts';
 import { listIntegrations, markMatched, readIntegration, recordError, recordSuccess, setPaused, upsertIntegration } from './integrations.ts';
 import { advanceListing, beginAnew, beginListing, finishListing, readListing } from './listings.ts';
 import { createLocks } from './locks.ts';
-import { dueHints, parkHints, postponeWaiting, removeWaiting } from './waiting-hints.ts';
+import { countWaitingOf, dueHints, parkHints, postponeWaiting, removeWaiting, waitingAmong } from './waiting-hints.ts';
 import { watchIntegrations } from './watch-integrations.ts';
 import { moveWatermark, readWatermark } from './watermarks.ts';
 
@@ -118,6 +118,16 @@ describe('waiting hints', () => {
     await postponeWaiting(pool, KEY, 50);
     expect(await dueHints(pool, KEY, 49, 10)).toEqual([]);
     expect(await dueHints(pool, KEY, 50, 10)).toHaveLength(1);
+  });
+
+  it('the most urgent lane goes first, and a record keeps the most urgent one that asked for it', async () => {
+    await pool.query('delete from waiting_hints');
+    await parkHints(pool, [hint('repaired', { lane: 'repair' }), hint('both', { lane: 'repair' })], 1, 1);
+    await parkHints(pool, [hint('live'), hint('both')], 5, 5);
+    await parkHints(pool, [hint('both', { lane: 'repair' })], 9, 9);
+    expect((await dueHints(pool, KEY, 10, 10)).map(({ hint: one }) => [one.recordId, one.lane])).toEqual([['both', 'live'], ['live', 'live'], ['repaired', 'repair']]);
+    expect(await waitingAmong(pool, KEY, 'external', ['live', 'nosuch'])).toEqual(new Set(['live']));
+    expect([await countWaitingOf(pool, KEY, 2), await countWaitingOf(pool, KEY, 10)]).toEqual([2, 3]);
   });
 });
 

@@ -48,6 +48,19 @@ export async function findLinksOfContact(pool: Pool, contactId: string, filter: 
   return rows.map(toStoredLink);
 }
 
+/** Links by their ids; those that are gone are left out. */
+export async function readLinks(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }, linkIds: readonly string[]): Promise<readonly StoredLink[]> {
+  const { rows } = await pool.query<Row>(
+    `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id = any($3::text[]) order by l.link_id`,
+    [integration.tenantId, integration.integrationId, linkIds]);
+  return rows.map(toStoredLink);
+}
+
+export async function countLinksOf(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>('select count(*) from links where tenant_id = $1 and integration_id = $2', [integration.tenantId, integration.integrationId]);
+  return Number(rows[0]?.count);
+}
+
 /** One page of an integration's links by id, for verify. */
 export async function pageLinks(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }, afterLinkId: string, limit: number): Promise<readonly StoredLink[]> {
   const { rows } = await pool.query<Row>(

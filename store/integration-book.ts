@@ -7,6 +7,7 @@ import { buildContext } from '../domain/context.ts';
 import type { LinkContext } from '../domain/context.ts';
 import type { ContactChange } from '../schemas/change.ts';
 import type { Integration } from '../schemas/integration.ts';
+import { parseStoredConfig } from './integrations.ts';
 
 export interface KnownIntegration {
   readonly tenantId: string;
@@ -34,7 +35,7 @@ export interface BookSnapshot {
 interface Row {
   tenant_id: string;
   integration_id: string;
-  config: Integration;
+  config: unknown;
   paused: boolean;
   matched_at: string | null;
   applied_at: string;
@@ -77,10 +78,11 @@ export class IntegrationBook {
       const key = `${row.tenant_id}|${row.integration_id}`;
       const before = this.#known.get(key);
       const isSame = before?.appliedAt === Number(row.applied_at);
+      const integration = isSame ? before.integration : parseStoredConfig(row);
       known.set(key, {
         tenantId: row.tenant_id, integrationId: row.integration_id,
-        integration: isSame ? before.integration : row.config,
-        context: isSame ? before.context : this.#contextOf(row.config),
+        integration,
+        context: isSame ? before.context : this.#contextOf(integration),
         isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at), canaryFor: row.canary_for === null ? null : Number(row.canary_for),
       });
     }

@@ -42,14 +42,17 @@ function numberOrNull(text: string | null): number | null {
   return text === null ? null : Number(text);
 }
 
-function toStored(row: Row): StoredIntegration {
+/** The stored configuration, with defaults for what it did not know when it was stored. Throws SyncError `configuration_invalid`. */
+export function parseStoredConfig(row: Pick<Row, 'tenant_id' | 'integration_id' | 'config'>): Integration {
   const parsed = zIntegration.safeParse(row.config);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-    throw new SyncError('configuration_invalid', `the stored integration ${row.tenant_id}/${row.integration_id} does not fit this version; apply its file again`, { faults });
-  }
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  throw new SyncError('configuration_invalid', `the stored integration ${row.tenant_id}/${row.integration_id} does not fit this version; apply its file again`, { faults });
+}
+
+function toStored(row: Row): StoredIntegration {
   return {
-    tenantId: row.tenant_id, integrationId: row.integration_id, config: parsed.data, paused: row.paused, matchedAt: numberOrNull(row.matched_at),
+    tenantId: row.tenant_id, integrationId: row.integration_id, config: parseStoredConfig(row), paused: row.paused, matchedAt: numberOrNull(row.matched_at),
     appliedAt: Number(row.applied_at), lastSuccessAt: numberOrNull(row.last_success_at), lastError: row.last_error,
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { Link } from '../domain/link.ts';
 import { dueOf, heldCount } from '../domain/due.ts';
+import { goneAt } from '../domain/gone.ts';
 import type { Transaction } from '../runtime/database.ts';
 import { LANES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
@@ -119,12 +120,12 @@ export function saveLinks(transaction: Transaction, inserted: readonly LinkWrite
   if (updated.length > 0) transaction.send({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
 }
 
-const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[])
-  as n(tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, lease, lease_id, lease_until, held, erased)`;
+const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[], $15::bigint[])
+  as n(tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, lease, lease_id, lease_until, held, erased, gone_at)`;
 
 const INSERT = `
-  insert into links (tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, held, erased, updated_at)
-  select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, $15
+  insert into links (tenant_id, integration_id, link_id, bevatel_id, external_id, state, due_at, due_kind, lane, held, erased, gone_at, updated_at)
+  select n.tenant_id, n.integration_id, n.link_id, n.bevatel_id, n.external_id, n.state, n.due_at, n.due_kind, coalesce(n.lane, 2::smallint), n.held, n.erased, n.gone_at, $16
   from ${UNNEST}`;
 
 /**
@@ -134,10 +135,10 @@ const INSERT = `
 const UPDATE = `
   update links l set
     bevatel_id = n.bevatel_id, external_id = n.external_id, state = n.state,
-    due_at = case when n.lease = 'take' then least(l.due_at, n.due_at) when n.due_at <= $15 and l.due_at <= $15 and l.due_kind = n.due_kind then l.due_at else n.due_at end, due_kind = case when n.lease = 'take' then coalesce(l.due_kind, n.due_kind) else n.due_kind end, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased,
+    due_at = case when n.lease = 'take' then least(l.due_at, n.due_at) when n.due_at <= $16 and l.due_at <= $16 and l.due_kind = n.due_kind then l.due_at else n.due_at end, due_kind = case when n.lease = 'take' then coalesce(l.due_kind, n.due_kind) else n.due_kind end, lane = coalesce(n.lane, l.lane), held = n.held, erased = n.erased, gone_at = n.gone_at,
     lease_id = case n.lease when 'keep' then l.lease_id else n.lease_id end,
     lease_until = case n.lease when 'keep' then l.lease_until else n.lease_until end,
-    version = l.version + 1, updated_at = $15
+    version = l.version + 1, updated_at = $16
   from ${UNNEST}
   where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`;
 
@@ -162,6 +163,7 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
     bigintArray(leases.map((one) => one?.until ?? null)),
     smallintArray(writes.map(({ link }) => heldCount(link))),
     booleanArray(writes.map(({ link }) => link.erased)),
+    bigintArray(writes.map(({ link }) => goneAt(link))),
     now,
   ];
 }

@@ -35,21 +35,30 @@ export async function beginPosition(pool: Pool, key: PositionKey, offset: number
   );
 }
 
+/** Moves a position over records that were deleted before they were read. */
+export function passExpired(transaction: Transaction, key: PositionKey, to: number): void {
+  transaction.send({
+    text: 'update positions set next_offset = $4 where consumer_group = $1 and topic = $2 and partition = $3 and next_offset < $4',
+    values: [key.group, key.topic, key.partition, to],
+  });
+}
+
 /**
  * `integrations` marks which integrations, in which configurations, the transaction sees (store/integration-book.ts);
- * `isAnyDead` tells whether any dead letter is open, which a valid image may supersede.
+ * `isAnyDead` tells whether any dead letter is open, which a valid image may supersede; `isAnySuppressed` whether any erased
+ * person is to be kept out.
  */
-export type MoveOutcome = { readonly kind: 'MOVED'; readonly integrations: string; readonly isAnyDead: boolean } | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
+export type MoveOutcome = { readonly kind: 'MOVED'; readonly integrations: string; readonly isAnyDead: boolean; readonly isAnySuppressed: boolean } | { readonly kind: 'ANOTHER_CONSUMER_WENT_ON' };
 
 /** The first statement of a batch's transaction: from → to, or the batch is to be discarded. */
 export async function movePosition(transaction: Transaction, key: PositionKey, from: number, to: number, relayed: { offset: number; at: number }): Promise<MoveOutcome> {
-  const { rows } = await transaction.query<{ integrations: string; is_any_dead: boolean }>({
+  const { rows } = await transaction.query<{ integrations: string; is_any_dead: boolean; is_any_suppressed: boolean }>({
     name: 'move-position',
     text: `update positions set next_offset = $5, relayed_offset = $6, relayed_at = $7
            where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4 and ${IN_TRANSACTION}
-           returning (${INTEGRATIONS_MARK}) as integrations, exists (select from dead_letters where status = 'open') as is_any_dead`,
+           returning (${INTEGRATIONS_MARK}) as integrations, exists (select from dead_letters where status = 'open') as is_any_dead, exists (select from suppressions) as is_any_suppressed`,
     values: [key.group, key.topic, key.partition, from, to, relayed.offset, relayed.at],
   });
   const row = rows[0];
-  return row ? { kind: 'MOVED', integrations: row.integrations, isAnyDead: row.is_any_dead } : { kind: 'ANOTHER_CONSUMER_WENT_ON' };
+  return row ? { kind: 'MOVED', integrations: row.integrations, isAnyDead: row.is_any_dead, isAnySuppressed: row.is_any_suppressed } : { kind: 'ANOTHER_CONSUMER_WENT_ON' };
 }

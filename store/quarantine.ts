@@ -1,4 +1,5 @@
 /** Quarantine: what could not be used, with its original bytes, beside everything else that goes on (I8). */
+import type { Pool } from 'pg';
 import type { Transaction } from '../runtime/database.ts';
 import type { DeadLetter } from '../schemas/decision.ts';
 import type { Side } from '../schemas/value.ts';
@@ -25,6 +26,17 @@ export function supersede(transaction: Transaction, records: readonly { tenantId
            where d.status = 'open' and d.tenant_id = n.tenant_id and d.side = n.side and d.record_id = n.record_id`,
     values: [textArray(records.map((one) => one.tenantId)), textArray(records.map((one) => one.side)), textArray(records.map((one) => one.recordId))],
   });
+}
+
+/** Record id → code, of those of these records with an open dead letter. */
+export async function openDeadLettersOf(pool: Pool, record: { readonly tenantId: string; readonly integrationId: string; readonly side: Side }, recordIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await pool.query<{ record_id: string; code: string }>(
+    `select record_id, min(code) as code from dead_letters
+     where status = 'open' and tenant_id = $1 and side = $3 and record_id = any($4::text[]) and (integration_id is null or integration_id = $2)
+     group by record_id`,
+    [record.tenantId, record.integrationId, record.side, recordIds],
+  );
+  return new Map(rows.map((row) => [row.record_id, row.code]));
 }
 
 /** Publishes dead letters that are not on their topic yet; another sweep passes them over meanwhile. */

@@ -28,7 +28,7 @@ import { startOperate } from '../services/operate/main.ts';
 export const TENANT = 'acme';
 export const INTEGRATION = 'crm';
 export const API_KEY = 'operator-key-for-tests';
-const BEVATEL_KEY = 'bevatel-key-of-acme';
+export const BEVATEL_KEY = 'bevatel-key-of-acme';
 
 export interface RigStack {
   readonly kafkaBrokers: readonly string[];
@@ -87,7 +87,8 @@ export const FIELDS = [
   { bevatel: 'email', external: 'email', lens: 'email' },
 ];
 
-export async function openRig(stack: RigStack): Promise<Rig> {
+/** `isRunning`: false leaves the role to a process of the test's own. */
+export async function openRig(stack: RigStack, { isRunning = true }: { readonly isRunning?: boolean } = {}): Promise<Rig> {
   const { topicPrefix } = stack;
   const logger = createLogger({ service: 'operate-test', level: 'silent' });
   await migrate({ databaseUrl: stack.databaseUrl, migrations: await loadMigrations() });
@@ -103,7 +104,7 @@ export async function openRig(stack: RigStack): Promise<Rig> {
   const deps: Deps = {
     config: { topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: API_KEY },
     pool, kafka, codec, redis: null, wake: { notify: (tenant, integration) => { woken.push(`${tenant}/${integration}`); }, listen: () => () => undefined },
-    logger, metrics: new Registry(), clock: Date.now, newId: () => uuidv7(), random: Math.random, env: { HUBSPOT_TOKEN: 'pat-na1-sandbox', BEVATEL_KEY },
+    logger, metrics: new Registry(), clock: Date.now, newId: () => uuidv7(), random: Math.random, env: { HUBSPOT_TOKEN: 'pat-na1-sandbox', BEVATEL_KEY, ERASURE_HASH_KEYS: '2027:a-secret-that-has-more-than-32-characters' },
   };
   const integration = zIntegration.parse({
     integration: INTEGRATION, tenant: TENANT, system: 'hubspot',
@@ -111,13 +112,13 @@ export async function openRig(stack: RigStack): Promise<Rig> {
     bevatel: { baseUrl: bevatel.url, keyEnv: 'BEVATEL_KEY' }, match: ['email'], fields: FIELDS,
   });
   await upsertIntegration(pool, integration, Date.now());
-  const role = await startOperate(deps);
+  const role = isRunning ? await startOperate(deps) : null;
   async function call(path: string, init: RequestInit, key: string): Promise<Answer> {
-    const answer = await fetch(`${role.url}${path}`, { ...init, headers: { ...init.headers, authorization: `Bearer ${key}` } });
+    const answer = await fetch(`${role?.url}${path}`, { ...init, headers: { ...init.headers, authorization: `Bearer ${key}` } });
     return { status: answer.status, body: await answer.json() };
   }
   return {
-    deps, url: role.url, integration, bevatel, hubspot, woken,
+    deps, url: role?.url ?? '', integration, bevatel, hubspot, woken,
     get: (path, key = API_KEY) => call(path, {}, key),
     post: (path, body) => call(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', 'x-operator': 'mona' } }, API_KEY),
     store: async (...given) => {
@@ -126,7 +127,7 @@ export async function openRig(stack: RigStack): Promise<Rig> {
       return links.map(({ linkId }) => linkId);
     },
     close: async () => {
-      await role.stop();
+      await role?.stop();
       await hubspot.stop();
       await bevatel.stop();
       await kafka.close();

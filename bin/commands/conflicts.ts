@@ -113,7 +113,7 @@ async function clusters(options: ClusterOptions): Promise<void> {
 function clusterRow({ tenant, integration, group, type, cause, count, since, samples, fix }: ConflictCluster): string[] {
   const [sample] = samples;
   const shown = sample?.bevatel && sample.external ? `${values(sample.bevatel.values)} / ${values(sample.external.values)}` : '';
-  return [`${tenant}/${integration}`, group ?? '-', type, cause, String(count), when(since), shown, fix ? Object.entries(fix).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join(', ') : ''];
+  return [`${tenant}/${integration}`, group ?? '-', type, cause, String(count), when(since), shown, fix ? `${Object.entries(fix.settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join(', ')} (${fix.agree} agree, ${fix.written} are written, ${fix.held} stay held)` : ''];
 }
 
 async function settle(integration: string, field: string | undefined, options: SettleOptions): Promise<void> {

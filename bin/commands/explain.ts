@@ -30,6 +30,7 @@ export function render(link: Explanation, isTerminal: boolean): string {
   return [
     `${link.tenant}/${link.integration}  link ${link.linkId}  Bevatel ${link.bevatelId ?? '-'}  external ${link.externalId ?? '-'}  ${link.state}`,
     ...(link.hold ? [`held as a whole: ${link.hold.kind} (${link.hold.detail}) since ${when(link.hold.since)}`] : []),
+    ...(link.filtered === null ? [] : [`outside the filter: ${link.filtered}`]),
     ...(link.retry ? [`${link.retry.count} failed writes in a row; tried again at ${when(link.retry.at)}`] : []),
     ...link.attempts.map((one) => `write to ${one.side} ${one.status} since ${when(one.sentAt)}: ${one.groups.join(', ')}`),
     renderTable({ head: ['field', 'Bevatel', 'edited', 'external', 'edited', 'came from', 'rule', 'now'], rows: link.fields.map(row), isTerminal }),

@@ -4,6 +4,7 @@ import { zPlan } from '../../schemas/api.ts';
 import type { Plan } from '../../schemas/api.ts';
 import { connectSides, mappingFaults, readIntegrationFile, unfit } from '../terminal/integration-file.ts';
 import { action, strict } from '../terminal/failure.ts';
+import { recordProgress, stopOnInterrupt } from '../terminal/progress.ts';
 import { renderTable } from '../terminal/table.ts';
 
 interface Options {
@@ -22,22 +23,15 @@ async function plan(path: string, options: Options): Promise<void> {
   const { planIntegration } = await import('../../services/operate/plan.ts');
   const integration = await readIntegrationFile(path);
   const connectors = await connectSides(integration, process.env);
-  const { signal } = stopOnInterrupt();
+  const signal = stopOnInterrupt();
   const faults = await mappingFaults(integration, connectors, signal);
   if (faults.length > 0) throw unfit(path, faults);
-  const isLive = process.stderr.isTTY;
+  const progress = recordProgress();
   const told = await planIntegration({
-    integration, readers: connectors, clock: Date.now, sleep, signal,
-    onProgress: (records) => { if (isLive) process.stderr.write(`\r${records} records`); },
+    integration, readers: connectors, clock: Date.now, sleep, signal, onProgress: progress.onProgress,
   });
-  if (isLive) process.stderr.write('\r\u001B[K');
+  progress.clear();
   console.log(options.json ? JSON.stringify(zPlan.parse(told)) : render(told, process.stdout.isTTY));
-}
-
-function stopOnInterrupt(): AbortController {
-  const stopping = new AbortController();
-  process.once('SIGINT', () => { stopping.abort(); });
-  return stopping;
 }
 
 export function render(told: Plan, isTerminal: boolean): string {

@@ -5,6 +5,7 @@ import type { IntegrationStatus, Status } from '../../schemas/api.ts';
 import { apiClient, filterOf, withApiOptions } from '../terminal/api-client.ts';
 import type { ApiOptions } from '../terminal/api-client.ts';
 import { action } from '../terminal/failure.ts';
+import { progressOf } from '../terminal/follow-run.ts';
 import { renderTable } from '../terminal/table.ts';
 import { span, when } from '../terminal/words.ts';
 
@@ -58,6 +59,17 @@ function notes(one: IntegrationStatus): string[] {
     ...(one.reason ? [`${name}: ${one.reason.code}: ${one.reason.message} ${one.reason.advice}`] : []),
     ...one.listings.filter(({ state }) => state !== 'stored').map(({ side, records, total, state }) => `${name}: listing of ${side}: ${records}${total === null ? '' : ` of ${total}`} records, ${state}`),
     ...(one.dryRun ? [`${name}: nothing is written: its file says dryRun`] : []),
+    ...one.verifications.map((run) => `${name}: ${run.kind} ${run.id}: ${progressOf(run)}`),
+    ...sweepNotes(name, one.sweep),
     ...one.blindWindows.map(({ side, reason }) => `${name}: blind window on ${side}: ${reason}`),
+  ];
+}
+
+function sweepNotes(name: string, { state, round, lastRound }: IntegrationStatus['sweep']): string[] {
+  if (state === 'off') return [`${name}: sweep: off`];
+  const found = (drift: Readonly<Record<string, number>>): string => Object.entries(drift).filter(([, count]) => count > 0).map(([kind, count]) => `${kind} ${count}`).join(', ') || 'no drift';
+  return [
+    ...(round ? [`${name}: sweep: ${progressOf(round)}; so far ${found(round.drift)}`] : []),
+    ...(lastRound ? [`${name}: sweep: last full round ended ${when(lastRound.finishedAt)}: ${found(lastRound.drift)}, ${lastRound.unexplained} unexplained at its end (certificate ${lastRound.certificate})`] : []),
   ];
 }

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
-import { zCertificate, zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
+import { zDeletedList, zErasure, zErasureList, zRestoreAnswer } from '../../schemas/api-deletes.ts';
+import { zConflictList, zDeadLetterList, zExplainAnswer, zIntegrationList, zLint, zPlan, zResolveAnswer, zStatus } from '../../schemas/api.ts';
+import { zCertificate, zCertificateList } from '../../schemas/verification.ts';
 import { recordSuccess } from '../../store/integrations.ts';
 import { API_KEY, FIELDS, INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
 import type { Rig } from '../../tests/operate-rig.ts';
@@ -184,6 +186,69 @@ describe('plan and apply', () => {
   });
 });
 
+describe('lint', () => {
+  const fields = [
+    { lens: 'full_name', bevatel: 'contact_first_name', external: ['firstname', 'lastname'] },
+    { bevatel: 'company_name', external: 'company', maxLength: 12, truncate: '…' },
+    { bevatel: 'email', external: 'email', lens: 'email' },
+    { bevatel: 'custom.stage', external: 'lifecyclestage', lens: 'picklist', values: { new: 'lead', paying: 'customer' } },
+  ];
+  const mapped = (more: object = {}) => integration({ fields, ...more });
+
+  it('tells which values of both sides do not survive a round trip, masked, and writes nothing', async () => {
+    await rig.bevatel.control.sql('delete from contacts');
+    for (const { id } of rig.hubspot.control.contacts()) rig.hubspot.control.archive(id);
+    await rig.bevatel.control.seed(TENANT, [
+      { fields: { contact_first_name: 'عبد الرحمن محمد', email: 'a@example.com', company_name: 'شركة الأفق للتجارة', custom: { stage: 'new' } } },
+      { fields: { contact_first_name: 'Sara', email: 'not an address', company_name: 'Short', custom: { stage: 'churned' } } },
+    ]);
+    rig.hubspot.control.seed([
+      { firstname: 'Ana María', lastname: 'López', email: 'ana@example.com', company: 'Exactly 12..', lifecyclestage: 'customer' },
+      { firstname: 'Layla', email: 'layla@example.com', lifecyclestage: 'evangelist' },
+    ]);
+    rig.hubspot.control.resetCounts();
+    const { code, out, err } = await cli(['lint', await file('lint.yaml', mapped()), '--sample', '--json'], SECRETS);
+    expect(err).toBe('');
+    expect(code).toBe(1);
+    const told = zLint.parse(JSON.parse(out));
+    expect(told).toMatchObject({ ok: false, records: { bevatel: 2, external: 2 }, outside: { bevatel: 0, external: 0 } });
+    expect(told.fields).toEqual([
+      { group: 'contact_first_name', direction: 'both', mayLose: 'split', bevatel: { values: 2, survive: 2, rewritten: 0, losses: {} }, external: { values: 2, survive: 1, rewritten: 0, losses: { split: 1 } } },
+      { group: 'company_name', direction: 'both', mayLose: 'truncated', bevatel: { values: 2, survive: 1, rewritten: 0, losses: { truncated: 1 } }, external: { values: 1, survive: 1, rewritten: 0, losses: {} } },
+      { group: 'email', direction: 'both', mayLose: null, bevatel: { values: 2, survive: 1, rewritten: 0, losses: { 'invalid:email': 1 } }, external: { values: 2, survive: 2, rewritten: 0, losses: {} } },
+      { group: 'custom.stage', direction: 'both', mayLose: null, bevatel: { values: 2, survive: 1, rewritten: 0, losses: { unknown_option: 1 } }, external: { values: 2, survive: 1, rewritten: 0, losses: { unknown_option: 1 } } },
+    ]);
+    expect(told.samples.map(({ side, group, reason, back }) => `${side} ${group} ${reason} ${back ?? '-'}`).sort()).toEqual([
+      'bevatel company_name truncated ش••ة ا••••…', 'bevatel custom.stage unknown_option -', 'bevatel email invalid:email -',
+      'external contact_first_name split ••• · M•••a L•••z', 'external custom.stage unknown_option -',
+    ]);
+    expect(out).not.toMatch(/López|not an address|churned|evangelist|التجارة/);
+    expect(Object.keys(rig.hubspot.control.counts()).filter((name) => /create|update|upsert/i.test(name))).toEqual([]);
+  });
+
+  it('reads as many records as it is asked to, leaves out who is outside the filter, and ends with 0 when all survives', async () => {
+    const path = await file('lint-vip.yaml', mapped({ filter: { external: { lifecyclestage: 'customer', lastname: { not: { startsWith: 'Lóp' } } } }, fields: fields.slice(1, 3) }));
+    const some = await cli(['lint', path, '--sample', '1'], SECRETS);
+    expect(some.out).toContain('records: Bevatel 1, external 1; outside the filter 0 and 1');
+    const fine = await cli(['lint', await file('fine.yaml', integration({ fields: [{ bevatel: 'contact_first_name', external: 'firstname' }], match: [] })), '--sample', '50'], SECRETS);
+    expect(fine).toMatchObject({ code: 0, err: '' });
+    expect(fine.out).toContain('every value survives a round trip');
+  });
+
+  it('without --sample checks the file and the system\'s properties, all at once', async () => {
+    const sound = await cli(['lint', await file('sound.yaml', mapped())], SECRETS);
+    expect(sound).toMatchObject({ code: 0, err: '' });
+    expect(sound.out).toContain('may lose something on the other side, which the richer side keeps: contact_first_name (split), company_name (truncated)');
+    const unfit = await cli(['lint', await file('unfit-lint.yaml', mapped({ filter: { external: { lifecyclestage: 'Customer', nosuch: true } }, fields: [...fields.slice(2), { bevatel: 'tags', external: 'hs_lead_status' }] }))], SECRETS);
+    expect(unfit.code).toBe(2);
+    for (const told of ['external lifecyclestage: The contact property "lifecyclestage" has no option "Customer"; Use the internal values', 'external nosuch', 'external hs_lead_status: The contact property "hs_lead_status" takes one option']) expect(unfit.err).toContain(told);
+    const wrong = await cli(['lint', await file('wrong.yaml', mapped({ fields: [{ lens: 'template', external: 'x', template: '{contact_first_name}{email}', direction: 'both' }] }))], SECRETS);
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toMatch(/fields\[0\].direction: line \d+: the template cannot be read backwards/);
+    expect((await cli(['lint', await file('sound.yaml', mapped()), '--sample', 'many'], SECRETS)).code).toBe(2);
+  });
+});
+
 describe('over the API', () => {
   it('status, conflicts, explain, dead-letters, pause and resume speak the shapes of the API with --json, and plain lines without', async () => {
     await recordSuccess(rig.deps.pool, { tenantId: TENANT, integrationId: INTEGRATION }, Date.now());
@@ -207,6 +272,31 @@ describe('over the API', () => {
     expect((await cli(['resume', NAME])).out).toBe(`${NAME} is running\n`);
   });
 
+  it('deleted, restore and erase preview, ask for --yes, and speak the shapes of the API with --json', async () => {
+    await rig.store({
+      bevatelId: 'b-del', externalId: 'x-del', bevatel: { contact_first_name: 'ليلى', company_name: 'شركة', email: 'layla@acme.test' }, external: { firstname: 'ليلى', company: 'شركة', email: 'layla@acme.test' },
+      state: { gone: { external: { how: 'deleted', at: 1, settledAt: 2, ignored: true } } },
+    });
+    expect(zDeletedList.parse(JSON.parse((await cli(['deleted', 'list', '--json'])).out)).deleted).toMatchObject([{ bevatelId: 'b-del', state: 'ignored' }]);
+    expect((await cli(['deleted', 'show', 'x-del'])).out).toContain('external\tlast\tcompany\tشركة');
+    const unsure = await cli(['restore', 'x-del']);
+    expect(unsure).toMatchObject({ code: 2, out: '' });
+    expect(unsure.err).toContain('--dry-run');
+    expect((await cli(['restore', 'x-del', '--dry-run'])).out).toContain('external: x-del would be made again, under a new id, with\n    firstname: ليلى');
+    expect(zRestoreAnswer.parse(JSON.parse((await cli(['restore', 'b-del', '--yes', '--json'])).out)).links).toHaveLength(1);
+    expect((await cli(['restore', 'b-del', '--yes'])).err).toContain('not_restorable');
+
+    expect((await cli(['erase', 'b-del', '--dry-run'])).out).toContain('1 hashes would keep the person out');
+    const erased = await cli(['erase', 'b-del', '--yes', '--wait', '0']);
+    expect(erased.code).toBe(1);
+    expect(erased.out).toMatch(/^erasure \S+ of acme: clearing\n/);
+    expect(erased.out).not.toMatch(/ليلى|layla/);
+    const [listed] = zErasureList.parse(JSON.parse((await cli(['erase', 'list', '--json'])).out)).erasures;
+    expect(zErasure.parse(JSON.parse((await cli(['erase', 'show', listed?.id ?? '', '--tenant', TENANT, '--json'])).out))).toMatchObject({ state: 'clearing', records: [{ bevatelId: 'b-del' }] });
+    expect(await cli(['erase', 'lift', listed?.id ?? '', '--tenant', TENANT, '--yes'])).toMatchObject({ code: 1, err: expect.stringContaining('state_moved') });
+    expect((await cli(['erase'])).code).toBe(2);
+  });
+
   it('verify ends with 0 when nothing unexplained differs, and with 1 when something does', async () => {
     await rig.deps.pool.query('delete from links');
     await rig.bevatel.control.sql('delete from contacts');
@@ -219,5 +309,32 @@ describe('over the API', () => {
     expect(differs.code).toBe(1);
     expect(differs.out).toContain('UNEXPLAINED DIFFERENCES');
     expect(differs.out).toContain('external 1');
+  });
+
+  it('certificates are listed, shown and compared', async () => {
+    const [newest, before] = zCertificateList.parse(JSON.parse((await cli(['certificates', 'list', '--json'])).out)).certificates;
+    expect([newest?.ok, before?.ok]).toEqual([false, true]);
+    const shown = await cli(['certificates', 'show', newest?.id ?? '']);
+    expect(shown.out).toContain(`certificate ${newest?.id} (verify of integration, by cli`);
+    const findings = await cli(['certificates', 'show', newest?.id ?? '', '--findings']);
+    expect(findings.out).toMatch(/^Bevatel -, external \d+: unlinked: no_link:external\n$/);
+    const compared = await cli(['certificates', 'compare', before?.id ?? '', newest?.id ?? '']);
+    expect(compared).toMatchObject({ code: 1, out: expect.stringContaining('unlinked:no_link:external\t0\t1') as string });
+    expect((await cli(['certificates', 'compare', newest?.id ?? '', newest?.id ?? '', '--json'])).out).toBe('{"same":true,"sameRules":true,"moved":[]}\n');
+    expect((await cli(['verifications', 'list'])).out).toContain(newest?.id);
+    expect((await cli(['verifications', 'show', newest?.id ?? ''])).out).toBe(shown.out);
+    expect(await cli(['verifications', 'cancel', newest?.id ?? ''])).toMatchObject({ code: 1, err: expect.stringContaining('state_moved') as string });
+  });
+
+  it('repair says what it would ask for, and asks for it at a word only', async () => {
+    const [newest] = zCertificateList.parse(JSON.parse((await cli(['certificates', 'list', '--json'])).out)).certificates;
+    expect(await cli(['repair'])).toMatchObject({ code: 2, err: expect.stringContaining('--dry-run') as string });
+    expect(await cli(['repair', '--yes', '--contact', 'nosuch'])).toMatchObject({ code: 1, err: expect.stringContaining('not_found') as string });
+    expect(await cli(['repair', '--yes', '--wait', 'soon'])).toMatchObject({ code: 2 });
+    const dry = await cli(['repair', '--integration', NAME, '--dry-run']);
+    expect(dry).toMatchObject({ code: 1, out: expect.stringContaining('drift: stray 1; would be read by id: Bevatel 0, external 1') as string });
+    const done = await cli(['repair', '--from-certificate', newest?.id ?? '', '--yes', '--json']);
+    expect((JSON.parse(done.out) as unknown[]).map((one) => zCertificate.parse(one))).toMatchObject([{ kind: 'repair', ok: true, repair: { dryRun: false, reads: { bevatel: 0, external: 1 } }, byReason: { 'in_flight:read_asked': 1 } }]);
+    expect(done.code).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 /** What `plan` and `apply` share: the file read and parsed, its mapping checked against both systems. */
 import { readFile } from 'node:fs/promises';
 import type { Connector } from '../../connectors/connector.ts';
-import { buildMapping } from '../../domain/lenses/mapping.ts';
+import { buildContext } from '../../domain/context.ts';
 import type { Plan } from '../../schemas/api.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import { parseIntegrationFile } from '../../schemas/integration-file.ts';
@@ -31,9 +31,9 @@ export async function connectSides(integration: Integration, env: Readonly<Recor
 
 /** Everything in the mapping that does not fit the systems, at once. */
 export async function mappingFaults(integration: Integration, connectors: Connectors, signal: AbortSignal): Promise<Plan['faults']> {
-  const mapping = buildMapping(integration);
+  const { mapping, creates } = buildContext(integration);
   const found = await Promise.all(SIDES.map(async (side) => {
-    const faults = await connectors[side].checkMapping(mapping.uses(side), { signal, lane: 'live' });
+    const faults = await connectors[side].checkMapping(mapping.uses(side), { creates: creates[side] }, { signal, lane: 'live' });
     return faults.map(({ field, code, message, advice }) => ({ side, field, code, message, advice }));
   }));
   return found.flat();

@@ -34,6 +34,9 @@ export const zRefusal = z.object({
 export type Refusal = z.infer<typeof zRefusal>;
 export const NO_REFUSAL: Refusal = zRefusal.parse({});
 
+/** The answer to a removal: nothing when it is done, else why it is not. */
+export const zRemoval = z.object({ error: zRefusal.optional(), contact: zContact.optional().catch(undefined) }).optional().transform((answer) => answer ?? {});
+
 export const zWriteResult = z.object({
   ref: z.string(),
   status: z.number().int(),

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { isolatedStack } from '../../tests/stack/fixture.ts';
-import type { Connector, ConnectorContext, CreateOp, UpdateOp, WriteOutcome } from '../connector.ts';
+import type { Connector, ConnectorContext, CreateOp, RemoveOp, UpdateOp, WriteOutcome } from '../connector.ts';
 import { createBevatelConnector } from './bevatel.ts';
 import { startBevatelSandbox } from './sandbox/server.ts';
 
@@ -99,6 +99,10 @@ describe('writing', () => {
     expect(found.get('x:1')?.values['contact_first_name']).toBe('ليلى');
   });
 
+  test('a list in a custom attribute, which holds none, is one text', async () => {
+    expect(await write(bevatel, create({ values: { tags: ['a', 'b'], 'custom.tier': ['a', 'b'] } }))).toMatchObject([{ kind: 'applied', record: { values: { tags: ['a', 'b'], 'custom.tier': 'a;b' } } }]);
+  });
+
   test('I4: a create whose answer was lost is unknown, looked up by reference, and never made twice', async () => {
     control.fault({ kind: 'dropAnswer', endpoint: 'batchWrite' });
     const lost = create({ reference: 'x9' });
@@ -127,7 +131,7 @@ describe('writing', () => {
     await control.sql(`UPDATE contacts SET external_references = '{"hs-1": "x7"}' WHERE id = $1`, [holder]);
     const outcomes = await write(bevatel,
       update(fine), update(gone), update('c_none'), update(bad, { reference: 'x7' }),
-      update(bad, { values: { consent: 'perhaps', email: 'x'.repeat(300), 'custom.tier': ['a'] } }));
+      update(bad, { values: { consent: 'perhaps', email: 'x'.repeat(300), 'custom.tier': 'x'.repeat(66_000) } }));
     expect(outcomes.map(({ kind }) => kind)).toEqual(['applied', 'gone', 'gone', 'rejected', 'rejected']);
     expect(outcomes[1]).toMatchObject({ how: 'deleted' });
     expect(outcomes[2]).toMatchObject({ how: 'not_found' });
@@ -135,6 +139,42 @@ describe('writing', () => {
     expect(outcomes[4]).toMatchObject({ error: { code: 'value_rejected' }, fields: expect.arrayContaining(['consent', 'email', 'custom.tier']) as unknown });
     expect(JSON.stringify(outcomes[4])).not.toContain('perhaps');
     expect(control.counters().batchWrite.calls).toBe(1);
+  });
+});
+
+describe('removing', () => {
+  const removal = (id: string, over: Partial<RemoveOp> = {}): RemoveOp => ({ kind: 'remove', attemptId: `a${(attempts += 1)}`, id, way: 'delete', condition: '1', ...over });
+  const remove = (...operations: RemoveOp[]): Promise<readonly WriteOutcome[]> => bevatel.remove(operations, request, options());
+
+  test('I9: a deletion is of the version that it is based on, and is done once', async () => {
+    const [fine = '', edited = ''] = await control.seed('acme', [{ fields: {} }, { fields: { email: 'old@x.co' } }]);
+    await control.sql(`UPDATE contacts SET email = 'new@x.co' WHERE id = $1`, [edited]);
+    const first = removal(fine);
+    expect(await remove(first, removal(edited))).toMatchObject([{ kind: 'removed' }, { kind: 'moved', record: { revision: '2', values: { email: 'new@x.co' } } }]);
+    expect(await remove(first)).toMatchObject([{ kind: 'removed' }]);
+    expect(await control.sql('SELECT id FROM contacts WHERE deleted_at IS NOT NULL')).toEqual([{ id: fine }]);
+    expect(await remove(removal(edited, { condition: null }), removal(edited, { way: 'archive' }))).toMatchObject([{ kind: 'rejected' }, { kind: 'rejected' }]);
+  });
+
+  test('I9: an erasure goes over any version and over a deleted contact', async () => {
+    const [edited = '', deleted = ''] = await control.seed('acme', [{ fields: { email: 'old@x.co' } }, { fields: { email: 'd@x.co' } }]);
+    await control.sql(`UPDATE contacts SET email = 'new@x.co' WHERE id = $1`, [edited]);
+    await control.sql('UPDATE contacts SET deleted_at = now() WHERE id = $1', [deleted]);
+    const erase = (id: string) => removal(id, { way: 'erase', condition: null });
+    expect(await remove(erase(edited), erase(deleted), erase('c_none'))).toMatchObject([{ kind: 'removed' }, { kind: 'removed' }, { kind: 'gone', how: 'not_found' }]);
+    expect(await remove(erase(edited))).toMatchObject([{ kind: 'removed' }]);
+    expect(await control.sql('SELECT id FROM contacts')).toEqual([]);
+  });
+
+  test('a merged contact is told with its survivor; an answer that did not come leaves it unknown', async () => {
+    const [merged = '', lost = ''] = await control.seed('acme', [{ fields: {} }, { fields: {} }]);
+    await control.sql(`UPDATE contacts SET deleted_at = now(), merged_into = 'c_9' WHERE id = $1`, [merged]);
+    expect(await remove(removal(merged))).toMatchObject([{ kind: 'gone', how: 'merged', mergedInto: 'c_9' }]);
+    control.fault({ kind: 'dropAnswer', endpoint: 'delete' });
+    expect(await remove(removal(lost))).toMatchObject([{ kind: 'unknown', error: { class: 'unknown_outcome' } }]);
+    control.fault({ kind: 'status', status: 429, endpoint: 'delete', retryAfterSeconds: 2 });
+    expect(await remove(removal(lost))).toMatchObject([{ kind: 'failed', error: { code: 'rate_limited' } }]);
+    expect(pauses).toEqual([2_000]);
   });
 });
 
@@ -200,10 +240,10 @@ test('a mapping is checked against the contract, and the address and key against
     { field: 'nickname', type: 'text' as const, written: true },
     { field: 'consent', type: 'picklist' as const, written: true, values: ['opted_in', 'maybe'] },
   ];
-  expect((await bevatel.checkMapping(uses, options())).map(({ field, code }) => [field, code])).toEqual([
+  expect((await bevatel.checkMapping(uses, { creates: true }, options())).map(({ field, code }) => [field, code])).toEqual([
     ['nickname', 'unknown_field'], ['consent', 'unknown_option'],
   ]);
-  await expect(connect({ key: 'wrong' }).checkMapping(uses, options())).rejects.toMatchObject({ code: 'unauthorised' });
+  await expect(connect({ key: 'wrong' }).checkMapping(uses, { creates: true }, options())).rejects.toMatchObject({ code: 'unauthorised' });
 });
 
 test('there is nothing to poll: Bevatel pushes', async () => {

@@ -7,6 +7,7 @@ import type { Connector, ConnectorContext, RateLimit } from '../connector.ts';
 import { CALL_KIND, createBevatelClient } from './client.ts';
 import { mappingFaults } from './mapping.ts';
 import { findRecordsByReference, listRecords, readRecords } from './read-records.ts';
+import { removeRecords } from './remove-records.ts';
 import { writeRecords } from './write-records.ts';
 
 export interface BevatelSettings {
@@ -33,7 +34,7 @@ export function createBevatelConnector(settings: BevatelSettings, context: Conne
     system: 'bevatel',
     capabilities: CAPABILITIES.bevatel,
     /** One page is listed to prove the address and the key. */
-    checkMapping: async (uses, options) => {
+    checkMapping: async (uses, _request, options) => {
       await listRecords(client, { cursor: null, fields: [] }, options);
       return mappingFaults(uses);
     },
@@ -42,6 +43,7 @@ export function createBevatelConnector(settings: BevatelSettings, context: Conne
     changedSince: async (position) => ({ changed: [], next: position ?? {}, more: false }),
     read: (ids, request, options) => readRecords(client, ids, request, options),
     write: (operations, request, options) => writeRecords({ client, integrationId }, operations, request, options),
+    remove: (operations, request, options) => removeRecords(client, operations, request, options),
     findByReference: (references, request, options) => findRecordsByReference(client, integrationId, references, request, options),
     recordUrl: () => null,
   };

@@ -15,11 +15,15 @@ import { NO_REFUSAL, zRefusal } from './answers.ts';
 
 export interface BevatelCall<T> {
   readonly operation: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** `If-Match`. */
+  readonly ifMatch?: string;
   readonly isWrite: boolean;
+  /** Refusals that are handed back as answers: their body tells what became of the one record. */
+  readonly takes?: readonly number[];
   readonly answer: z.ZodType<T>;
 }
 
@@ -61,7 +65,7 @@ export function createBevatelClient(options: BevatelClientOptions): BevatelClien
       try {
         const sent = await send(options, dispatcher, made, callOptions);
         outcome = sent.statusCode === 429 ? '429' : `${Math.floor(sent.statusCode / 100)}xx`;
-        if (sent.statusCode >= 300) throw refuse(options, made, sent);
+        if (sent.statusCode >= 300 && made.takes?.includes(sent.statusCode) !== true) throw refuse(options, made, sent);
         return parseAnswer(made, sent);
       } catch (error) {
         if (isSyncError(error)) throw error;
@@ -82,7 +86,11 @@ async function send(options: BevatelClientOptions, dispatcher: Dispatcher, call:
   const { statusCode, headers, body } = await request(url, {
     method: call.method, dispatcher,
     signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
-    headers: { authorization: `Bearer ${options.key}`, accept: 'application/json', ...(call.body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      authorization: `Bearer ${options.key}`, accept: 'application/json',
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(call.ifMatch === undefined ? {} : { 'if-match': call.ifMatch }),
+    },
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
   });
   return { statusCode, headers, text: await body.text() };

@@ -26,12 +26,12 @@ export function toRecordImage(contact: ContactAnswer, fields: readonly string[])
   };
 }
 
-/** The body's `fields`: only what is in the image, null clears. */
+/** The body's `fields`: only what is in the image, null clears. Custom attributes hold no lists: these are one text, joined by semicolons. */
 export function toFields(values: Image): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   const custom: Record<string, Value> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (name.startsWith(CUSTOM_PREFIX)) custom[name.slice(CUSTOM_PREFIX.length)] = value;
+    if (name.startsWith(CUSTOM_PREFIX)) custom[name.slice(CUSTOM_PREFIX.length)] = typeof value === 'object' && value !== null ? value.join(';') : value;
     else fields[name] = value;
   }
   return Object.keys(custom).length === 0 ? fields : { ...fields, custom };

@@ -1,6 +1,6 @@
 /** The connector keeps the promises of the port against a server that behaves as the fact sheet says. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CreateOp, ReadResult, UpdateOp, WriteOp, WriteOutcome } from '../connector.ts';
+import type { CreateOp, ReadResult, RemoveOp, UpdateOp, WriteOp, WriteOutcome } from '../connector.ts';
 import type { Image } from '../../schemas/value.ts';
 import type { ConnectorOnSandbox } from './sandbox/fixture.ts';
 import { connectorOnSandbox, REFERENCE_PROPERTY } from './sandbox/fixture.ts';
@@ -235,6 +235,49 @@ describe('write', () => {
     await at.sandbox.stop();
     expect(await write(create('b-1', { firstname: 'a' }))).toMatchObject([{ kind: 'failed', error: { code: 'system_unavailable' } }]);
     at = await connectorOnSandbox();
+  });
+});
+
+describe('remove', () => {
+  const removal = (id: string, way: RemoveOp['way'] = 'archive'): RemoveOp => ({ kind: 'remove', attemptId: `drop-${id}`, id, way, condition: null });
+  const remove = (...operations: RemoveOp[]): Promise<readonly WriteOutcome[]> => at.connector.remove(operations, { fields }, at.options);
+  const kinds = async (outcomes: Promise<readonly WriteOutcome[]>): Promise<Record<string, string>> => Object.fromEntries((await outcomes).map(({ attemptId, kind }) => [attemptId, kind]));
+
+  it('archives a hundred records in one call; again changes nothing, and a read tells', async () => {
+    const ids = seed(...Array.from({ length: 100 }, (_, index) => ({ firstname: `n${index}` })));
+    expect(new Set((await remove(...ids.map((id) => removal(id)))).map(({ kind }) => kind))).toEqual(new Set(['removed']));
+    expect(at.sandbox.control.counts()['contacts.batchArchive']).toBe(1);
+    expect(await kinds(remove(removal(ids[0] ?? '')))).toEqual({ [`drop-${ids[0]}`]: 'removed' });
+    expect(await read([ids[0] ?? ''])).toEqual([{ kind: 'gone', id: ids[0], how: 'deleted' }]);
+  });
+
+  it('erases for privacy, archived records too, and tells apart what is not there', async () => {
+    const [live = '', archived = '', primary = '', second = ''] = seed({ firstname: 'a' }, { firstname: 'b' }, { firstname: 'c' }, { firstname: 'd' });
+    at.sandbox.control.archive(archived);
+    const survivor = at.sandbox.control.merge(primary, second, { mintId: false });
+    const outcomes = await remove(...[live, archived, '999999', second].map((id) => removal(id, 'erase')));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['removed', 'removed', 'gone', 'gone']);
+    expect(outcomes.slice(2)).toMatchObject([{ how: 'not_found', mergedInto: null }, { how: 'merged', mergedInto: survivor.id }]);
+    expect([stored(live), stored(archived)]).toEqual([undefined, undefined]);
+  });
+
+  it('deletes nothing for good but for privacy', async () => {
+    const [id = ''] = seed({ firstname: 'a' });
+    expect(await remove(removal(id, 'delete'))).toMatchObject([{ kind: 'rejected', error: { code: 'value_rejected' } }]);
+    expect(stored(id)).toBeDefined();
+  });
+
+  it.each(['archive', 'erase'] as const)('I9: an answer that did not come leaves it unknown (%s)', async (way) => {
+    const [id = ''] = seed({ firstname: 'a' });
+    at.sandbox.control.addFault({ endpoint: way === 'archive' ? 'contacts.batchArchive' : 'contacts.erase', fault: { kind: 'drop_after' }, times: 1 });
+    expect(await remove(removal(id, way))).toMatchObject([{ kind: 'unknown', error: { class: 'unknown_outcome' } }]);
+  });
+
+  it('I10: throttled, it is tried again', async () => {
+    const [id = ''] = seed({ firstname: 'a' });
+    at.sandbox.control.addFault({ endpoint: 'contacts.batchArchive', fault: { kind: 'status', status: 429, policyName: 'SECONDLY' }, times: 1 });
+    expect(await remove(removal(id))).toMatchObject([{ kind: 'failed', error: { code: 'rate_limited' } }]);
+    expect(at.sandbox.control.contact(id)?.archived).toBe(false);
   });
 });
 

@@ -9,6 +9,7 @@ import { checkHubSpotMapping } from './mapping.ts';
 import { CONTACT_TYPE_ID } from './paths.ts';
 import { pollContacts } from './poll.ts';
 import { findContactsByReference, listContacts, readContacts } from './read.ts';
+import { removeContacts } from './remove.ts';
 import { writeContacts } from './write.ts';
 
 export interface HubSpotSettings {
@@ -42,11 +43,12 @@ export function createHubSpotConnector(settings: HubSpotSettings, context: Conne
   return {
     system: 'hubspot',
     capabilities: { ...CAPABILITIES.hubspot, indexLagMs },
-    checkMapping: (uses, options) => checkHubSpotMapping(client, uses, referenceProperty, options),
+    checkMapping: (uses, { creates }, options) => checkHubSpotMapping(client, { uses, creates, referenceProperty }, options),
     list: (request, options) => listContacts(parts, request, options),
     changedSince: (position, options) => pollContacts({ client, indexLagMs }, position, options),
     read: (ids, request, options) => readContacts(parts, ids, request, options),
     write: (operations, request, options) => writeContacts(parts, operations, request, options),
+    remove: (operations, _request, options) => removeContacts(parts, operations, options),
     findByReference: (references, request, options) => findContactsByReference(parts, references, request, options),
     recordUrl: (id) => (account === undefined ? null : `https://${settings.uiDomain ?? DEFAULT_UI_DOMAIN}/contacts/${account}/record/${CONTACT_TYPE_ID}/${id}`),
   };

@@ -6,9 +6,10 @@ import type { ConnectorOnSandbox } from './sandbox/fixture.ts';
 import { connectorOnSandbox, REFERENCE_PROPERTY } from './sandbox/fixture.ts';
 
 const property = (rest: Partial<HubSpotProperty> = {}): HubSpotProperty =>
-  ({ name: 'p', type: 'string', options: [], hasUniqueValue: false, calculated: false, modificationMetadata: { readOnlyValue: false }, ...rest });
+  ({ name: 'p', type: 'string', fieldType: 'text', options: [], externalOptions: false, hasUniqueValue: false, calculated: false, modificationMetadata: { readOnlyValue: false }, ...rest });
 const use = (rest: Partial<FieldUse> = {}): FieldUse => ({ field: 'p', type: 'text', written: true, ...rest });
-const stages = property({ type: 'enumeration', options: [{ value: 'lead' }, { value: 'customer' }] });
+const stages = property({ type: 'enumeration', fieldType: 'select', options: [{ value: 'lead' }, { value: 'customer' }] });
+const segments = property({ ...stages, fieldType: 'checkbox' });
 
 describe('one use of a property', () => {
   it.each([
@@ -23,6 +24,15 @@ describe('one use of a property', () => {
     ['a phone', use({ type: 'phone' }), property({ type: 'phone_number' }), []],
     ['known options', use({ type: 'picklist', values: ['lead'] }), stages, []],
     ['labels in the place of options', use({ type: 'picklist', values: ['lead', 'Customer'] }), stages, ['unknown_option']],
+    ['labels that are only read or compared to', use({ type: 'picklist', values: ['Customer'], written: false }), stages, ['unknown_option']],
+    ['known options and any others', use({ type: 'picklist', values: ['lead'], open: true }), stages, ['any_value']],
+    ['options that are kept elsewhere', use({ type: 'picklist', values: ['17'] }), property({ type: 'enumeration', externalOptions: true }), []],
+    ['several options in checkboxes', use({ type: 'set', values: ['lead', 'customer'] }), segments, []],
+    ['several options where one is taken', use({ type: 'set', values: ['lead'] }), stages, ['wrong_type']],
+    ['any tags in checkboxes', use({ type: 'set' }), segments, ['any_value']],
+    ['any tags in a text', use({ type: 'set' }), property(), []],
+    ['a boolean among options', use({ type: 'boolean', values: ['true', 'false'] }), stages, ['unknown_option']],
+    ['an instant into a date', use({ type: 'datetime' }), property({ type: 'date' }), ['wrong_type']],
   ] as const)('%s', (_name, used, found, codes) => {
     expect(usageFaults(used, found).map(({ code }) => code)).toEqual(codes);
   });
@@ -37,23 +47,30 @@ describe('checkMapping', () => {
 
   it('accepts a sound mapping', async () => {
     const uses = [use({ field: 'firstname' }), use({ field: 'email', type: 'email' }), use({ field: 'hs_lead_status', type: 'picklist', values: ['NEW'] })];
-    expect(await at.connector.checkMapping(uses, at.options)).toEqual([]);
+    expect(await at.connector.checkMapping(uses, { creates: false }, at.options)).toEqual([]);
   });
 
   it('tells all faults at once, each with advice', async () => {
     const uses = [use({ field: 'nosuch' }), use({ field: 'createdate', type: 'datetime' }), use({ field: 'hs_lead_status', type: 'picklist', values: ['new'] })];
-    const faults = await at.connector.checkMapping(uses, at.options);
+    const faults = await at.connector.checkMapping(uses, { creates: false }, at.options);
     expect(faults.map(({ field, code }) => [field, code])).toEqual([['nosuch', 'unknown_field'], ['createdate', 'read_only'], ['hs_lead_status', 'unknown_option']]);
     expect(faults.every(({ advice }) => advice.length > 10)).toBe(true);
   });
 
+  it('wants what HubSpot makes no contact without', async () => {
+    const phoneOnly = [use({ field: 'phone', type: 'phone' }), use({ field: 'email', type: 'email', written: false })];
+    expect(await at.connector.checkMapping(phoneOnly, { creates: true }, at.options)).toMatchObject([{ field: '*', code: 'required_missing' }]);
+    expect(await at.connector.checkMapping(phoneOnly, { creates: false }, at.options)).toEqual([]);
+    expect(await at.connector.checkMapping([use({ field: 'lastname' })], { creates: true }, at.options)).toEqual([]);
+  });
+
   it('finds a missing or unsuitable reference property, and missing scopes', async () => {
     at.sandbox.control.archiveProperty(REFERENCE_PROPERTY);
-    expect(await at.connector.checkMapping([], at.options)).toMatchObject([{ field: REFERENCE_PROPERTY, code: 'reference_missing' }]);
+    expect(await at.connector.checkMapping([], { creates: false }, at.options)).toMatchObject([{ field: REFERENCE_PROPERTY, code: 'reference_missing' }]);
     at.sandbox.control.addProperty(REFERENCE_PROPERTY);
-    expect(await at.connector.checkMapping([], at.options)).toMatchObject([{ code: 'reference_unsuitable' }]);
+    expect(await at.connector.checkMapping([], { creates: false }, at.options)).toMatchObject([{ code: 'reference_unsuitable' }]);
     at.sandbox.control.addFault({ fault: { kind: 'status', status: 403, category: 'MISSING_SCOPES' }, times: 2 });
-    const faults = await at.connector.checkMapping([], at.options);
+    const faults = await at.connector.checkMapping([], { creates: false }, at.options);
     expect(faults.map(({ code, message }) => [code, message.split(' ').at(-1)])).toEqual([
       ['missing_scope', 'crm.objects.contacts.read'], ['missing_scope', 'crm.schemas.contacts.read'],
     ]);
@@ -61,6 +78,6 @@ describe('checkMapping', () => {
 
   it('does not take a broken connection for a fault of the mapping', async () => {
     at.sandbox.control.addFault({ fault: { kind: 'status', status: 401 }, times: 1 });
-    await expect(at.connector.checkMapping([], at.options)).rejects.toMatchObject({ code: 'unauthorised' });
+    await expect(at.connector.checkMapping([], { creates: false }, at.options)).rejects.toMatchObject({ code: 'unauthorised' });
   });
 });

@@ -12,7 +12,10 @@ import { parseAnswer } from './record.ts';
 const zProperty = z.object({
   name: z.string(),
   type: z.string(),
+  fieldType: z.string().catch(''),
   options: z.array(z.object({ value: z.string() })).catch([]),
+  /** The options are kept elsewhere (owners) and not listed. */
+  externalOptions: z.boolean().catch(false),
   hasUniqueValue: z.boolean().catch(false),
   calculated: z.boolean().catch(false),
   modificationMetadata: z.object({ readOnlyValue: z.boolean() }).catch({ readOnlyValue: false }),
@@ -33,9 +36,16 @@ const WRITABLE_TYPES: Readonly<Record<FieldUse['type'], readonly string[]>> = {
   set: ['enumeration', 'string'],
 };
 
-export async function checkHubSpotMapping(
-  client: HubSpotClient, uses: readonly FieldUse[], referenceProperty: string, options: CallOptions,
-): Promise<readonly MappingFault[]> {
+/** HubSpot makes a contact only with one of these (fact sheet §2). */
+const CREATABLE_BY: readonly string[] = ['email', 'firstname', 'lastname'];
+
+export interface MappingCheck {
+  readonly uses: readonly FieldUse[];
+  readonly creates: boolean;
+  readonly referenceProperty: string;
+}
+
+export async function checkHubSpotMapping(client: HubSpotClient, { uses, creates, referenceProperty }: MappingCheck, options: CallOptions): Promise<readonly MappingFault[]> {
   const probe = (operation: string, path: string, query: Record<string, string>): Promise<HubSpotAnswer> =>
     client.call({ operation, method: 'GET', path, query, kind: 'calls', isWrite: false }, options);
   const reading = await permitted('crm.objects.contacts.read', () => probe('list', CONTACTS_PATH, { limit: '1' }));
@@ -44,7 +54,18 @@ export async function checkHubSpotMapping(
   if ('fault' in discovery) return denied;
   const { results } = parseAnswer(z.object({ results: z.array(zProperty) }), discovery.answer.body, 'properties');
   const known = new Map(results.map((property) => [property.name, property]));
-  return [...denied, ...referenceFaults(known.get(referenceProperty), referenceProperty), ...uses.flatMap((use) => usageFaults(use, known.get(use.field)))];
+  return [
+    ...denied, ...(creates ? creationFaults(uses) : []), ...referenceFaults(known.get(referenceProperty), referenceProperty),
+    ...uses.flatMap((use) => usageFaults(use, known.get(use.field))),
+  ];
+}
+
+function creationFaults(uses: readonly FieldUse[]): MappingFault[] {
+  if (uses.some(({ field, written }) => written && CREATABLE_BY.includes(field))) return [];
+  return [{
+    field: '*', code: 'required_missing', message: `HubSpot makes a contact only with one of ${CREATABLE_BY.join(', ')}, and the mapping writes none of them`,
+    advice: 'Map one of them, or set create.external to false.',
+  }];
 }
 
 /** A missing scope is a fault of the mapping check; any other failure is not for it to judge. */
@@ -72,7 +93,7 @@ export function usageFaults(use: FieldUse, property: HubSpotProperty | undefined
   if (!property) {
     return [{ field, code: 'unknown_field', message: `HubSpot has no contact property "${field}"`, advice: 'Use the internal name of an existing contact property, or create it.' }];
   }
-  if (!use.written) return [];
+  if (!use.written) return optionFaults(use, property);
   if (isReadOnly(property)) {
     return [{ field, code: 'read_only', message: `The contact property "${field}" cannot be written`, advice: 'Set the direction of this field to to_bevatel, or map another property.' }];
   }
@@ -80,11 +101,23 @@ export function usageFaults(use: FieldUse, property: HubSpotProperty | undefined
     const advice = property.type === 'enumeration' ? 'Use a picklist lens that maps to the internal values of its options.' : 'Map a property of a fitting type, or another lens.';
     return [{ field, code: 'wrong_type', message: `The contact property "${field}" is of type ${property.type}, which does not take ${use.type}`, advice }];
   }
-  return optionFaults(use, property);
+  if (use.type === 'set' && property.type === 'enumeration' && property.fieldType !== 'checkbox') {
+    return [{ field, code: 'wrong_type', message: `The contact property "${field}" takes one option, not several`, advice: 'Map a property of the type "Multiple checkboxes", or use lens: picklist.' }];
+  }
+  return [...openFaults(use, property), ...optionFaults(use, property)];
+}
+
+/** A value that is none of its options makes HubSpot refuse the whole write. */
+function openFaults({ field, values, open }: FieldUse, { type, externalOptions }: HubSpotProperty): MappingFault[] {
+  if (type !== 'enumeration' || externalOptions || (values && !open)) return [];
+  return [{
+    field, code: 'any_value', message: `The contact property "${field}" takes its own options only, and the mapping may write anything there`,
+    advice: 'List the options in values, and choose for the others unknown: invalid, ignore (sets) or { to_external: … }.',
+  }];
 }
 
 function optionFaults(use: FieldUse, property: HubSpotProperty): MappingFault[] {
-  if (property.type !== 'enumeration') return [];
+  if (property.type !== 'enumeration' || property.externalOptions) return [];
   const options = new Set(property.options.map(({ value }) => value));
   const unknown = (use.values ?? []).filter((value) => !options.has(value));
   if (unknown.length === 0) return [];

@@ -1,5 +1,5 @@
 /** The demo's result: the report for people, and the last line for programs. */
-import type { Certificate } from '../../schemas/api.ts';
+import type { Certificate } from '../../schemas/verification.ts';
 import type { Calls } from './calls.ts';
 import type { Comparison } from './compare.ts';
 import { percentile } from './lag.ts';
@@ -90,9 +90,9 @@ function conflictLine({ group, verdict, rule, count, example, writeTo }: Conflic
   return `${String(count).padStart(3)} × ${group}: ${rule} → ${end}, such as ${bevatel} | ${hubspot}`;
 }
 
-/** `normalised` pairs stand at what was agreed; a system writes it in its own way. */
-function equalPairs({ equal, normalised }: Certificate): number {
-  return equal + normalised;
+/** `lossy` pairs agree as far as one side can say it; `normalised` ones stand at what was agreed, and a system writes it in its own way. */
+function equalPairs({ equal, lossy, normalised }: Certificate): number {
+  return equal + lossy + normalised;
 }
 
 /** What is on a side beyond one contact per person, or shares a number or an address there. */

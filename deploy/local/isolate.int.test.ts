@@ -25,18 +25,19 @@ it('gives each caller a database and a prefix of its own, also under the same na
   expect(seen.rows).toEqual([{ found: null }]);
 });
 
-it('drop removes database, slots in use, topics and subjects of this place, and of no other', async () => {
+it('drop removes the database and those beside it, slots in use, topics and subjects of this place, and of no other', async () => {
   const [gone, stays] = [await place('gone'), await place('stays')];
   for (const { topicPrefix } of [gone, stays]) {
     await admin.createTopics({ topics: [{ topic: `${topicPrefix}contact.hints`, numPartitions: 1 }] });
     await registerSubject(`${topicPrefix}contact.hints-value`);
   }
+  await withClient(urls.databaseUrl, (client) => client.query(`CREATE DATABASE ${databaseOf(gone)}_beside`));
   const walReader = await holdReplicationSlot(gone.databaseUrl);
   await gone.drop();
   await gone.drop();
 
   const { rows } = await withClient(urls.databaseUrl, (client) => client.query<{ datname: string }>('SELECT datname FROM pg_database'));
-  expect(rows.map(({ datname }) => datname)).not.toContain(databaseOf(gone));
+  expect(rows.map(({ datname }) => datname).filter((name) => name.startsWith(databaseOf(gone)))).toEqual([]);
   expect(rows.map(({ datname }) => datname)).toContain(databaseOf(stays));
   await expect.poll(() => admin.listTopics()).not.toContain(`${gone.topicPrefix}contact.hints`);
   expect(await admin.listTopics()).toContain(`${stays.topicPrefix}contact.hints`);

@@ -11,7 +11,7 @@ export type Isolation = {
   readonly databaseUrl: string;
   /** Ends in a dot: a topic is `${topicPrefix}contact.hints`. */
   readonly topicPrefix: string;
-  /** Removes the database (with its replication slots), and topics, groups and subjects with the prefix. May be called twice. */
+  /** Removes the database and those made beside it (`<its name>_…`) with their replication slots, and topics, groups and subjects with the prefix. May be called twice. */
   drop(): Promise<void>;
 };
 
@@ -27,7 +27,7 @@ export async function isolate(stack: Pick<Stack, 'urls'>, name: string): Promise
     topicPrefix: `${id}.`,
     drop: async () => {
       const outcomes = await Promise.allSettled([
-        dropDatabase(urls.databaseUrl, database),
+        dropDatabases(urls.databaseUrl, database),
         deletePrefixed(urls.kafkaBrokers, `${id}.`),
         deleteSubjects(urls.schemaRegistryUrl, `${id}.`),
       ]);
@@ -41,6 +41,11 @@ function databaseUrlFor(url: string, database: string): string {
   const address = new URL(url);
   address.pathname = `/${database}`;
   return address.href;
+}
+
+async function dropDatabases(url: string, database: string): Promise<void> {
+  const { rows } = await withClient(url, (client) => client.query<{ datname: string }>("SELECT datname FROM pg_database WHERE datname = $1 OR starts_with(datname, $1 || '_') ORDER BY datname", [database]));
+  for (const { datname } of rows) await dropDatabase(url, datname);
 }
 
 /** A database with a replication slot cannot be dropped, and a slot in use neither: its reader is ended first. */

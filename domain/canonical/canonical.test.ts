@@ -125,7 +125,7 @@ const anyPhone = fc.tuple(fc.constantFrom('+', '+9665', '00', '05', '+1', '+52',
 const anyValue: fc.Arbitrary<Value> = fc.oneof(anyPhone, fc.constant(null), fc.boolean(), fc.double(), fc.integer(), anyText, fc.array(anyText), fc.webUrl(), fc.emailAddress(), fc.date({ noInvalidDate: true }).map((date) => date.toISOString()));
 
 describe.each(FIELD_TYPES)('%s', (type) => {
-  const rule = typeRule({ type, options: ['a', 'ب'] }, 'SA');
+  const rule = typeRule({ type, options: ['a', 'ب'] }, { region: 'SA', zone: 'Asia/Riyadh' });
 
   it('I5: is idempotent, total, and names its reason without the value', () => {
     fc.assert(fc.property(anyValue, (value) => {

@@ -7,7 +7,8 @@
  */
 import type { Value } from '../../schemas/value.ts';
 
-export type InvalidReason = 'type' | 'phone' | 'email' | 'url' | 'boolean' | 'number' | 'date' | 'datetime' | 'picklist' | 'max_length';
+/** `template`: the text does not have the template's form; `one_way`: it cannot be read backwards at all. */
+export type InvalidReason = 'type' | 'phone' | 'email' | 'url' | 'boolean' | 'number' | 'date' | 'datetime' | 'picklist' | 'max_length' | 'template' | 'one_way';
 
 export type Canonical =
   | { readonly ok: true; readonly value: Value }
@@ -18,7 +19,7 @@ export type TypeRule = (value: Value) => Canonical;
 /** Cleared, and the canonical form of everything empty. */
 export const CLEARED: Canonical = { ok: true, value: null };
 
-export function valid(value: Value): Canonical {
+export function valid(value: Value): Extract<Canonical, { ok: true }> {
   return { ok: true, value };
 }
 

@@ -7,9 +7,8 @@
  * leave out short vowels and the tatweel; the letters are folded as search engines fold them.
  */
 import { decodeHTML } from 'entities';
-
-export const LIKENESSES = ['case', 'blanks', 'html', 'arabic', 'digits', 'punctuation'] as const;
-export type Likeness = (typeof LIKENESSES)[number];
+import { LIKENESSES } from '../../schemas/field-mapping.ts';
+import type { Likeness } from '../../schemas/field-mapping.ts';
 
 const VOWELS_AND_TATWEEL = /[\u0610-\u061A\u0640\u064B-\u065F\u0670\u06D6-\u06ED]/g;
 const LETTERS: Readonly<Record<string, string>> = { 'أ': 'ا', 'إ': 'ا', 'آ': 'ا', 'ٱ': 'ا', 'ة': 'ه', 'ى': 'ي', 'ی': 'ي', 'ئ': 'ي', 'ؤ': 'و', 'ک': 'ك' };
@@ -19,17 +18,24 @@ const HAS_LETTERS_TO_FOLD = /[أإآٱةىیئؤک]/g;
 const FOLD: Readonly<Record<Likeness, (text: string) => string>> = {
   case: (text) => text.toLowerCase(),
   blanks: (text) => text.replace(/[\s\u200B-\u200F\u202A-\u202E\u2060-\u2069\u061C\uFEFF]+/gu, ' ').trim(),
-  html: (text) => decodeHTML(text),
+  html: unescaped,
   arabic: (text) => text.replace(VOWELS_AND_TATWEEL, '').replace(HAS_LETTERS_TO_FOLD, (letter) => LETTERS[letter] ?? letter),
   digits: (text) => text.replace(EASTERN_DIGITS, (digit) => String(digit.charCodeAt(0) & 0xf)),
   punctuation: (text) => text.replace(/[\p{P}\p{S}]+/gu, ' ').replace(/\s+/gu, ' ').trim(),
 };
 
-/** The text without regard to these differences, in the order of LIKENESSES (what was escaped is unescaped first). */
+/** What was escaped twice is unescaped twice, so that folding once more changes nothing. */
+function unescaped(text: string): string {
+  const decoded = decodeHTML(text);
+  return decoded === text ? text : unescaped(decoded);
+}
+
+/** What was escaped is unescaped first, and blanks are counted once everything else that leaves some is gone. */
+const ORDER: readonly Likeness[] = ['html', 'arabic', 'digits', 'case', 'punctuation', 'blanks'];
+
+/** The text without regard to these differences; folded once more it stays as it is. */
 export function folded(text: string, likenesses: readonly Likeness[]): string {
-  let form = likenesses.includes('html') ? FOLD.html(text) : text;
-  for (const one of LIKENESSES) if (one !== 'html' && likenesses.includes(one)) form = FOLD[one](form);
-  return form;
+  return ORDER.reduce((form, one) => (likenesses.includes(one) ? FOLD[one](form) : form), text);
 }
 
 /** The fewest differences that explain why two texts are not the same, the coarser ones last resort; null where they differ in more. */

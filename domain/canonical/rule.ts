@@ -10,9 +10,18 @@ import { canonicalBoolean, canonicalDate, canonicalDatetime, canonicalNumber } f
 import { canonicalSet } from './set.ts';
 import { canonicalText, codePoints } from './text.ts';
 import { canonicalUrl } from './url.ts';
+import { zonedDatetime } from './zone.ts';
 
-/** The rule of a field without its length: what its values mean. `region` as in PhoneOptions. */
-export function typeRule(rule: FieldRule, region?: string): TypeRule {
+/** What a mapping says of values that do not say it themselves. */
+export interface Hints {
+  /** Of phone numbers without a country code, ISO 3166-1 alpha-2. */
+  readonly region?: string | undefined;
+  /** Of times without an offset, IANA. */
+  readonly zone?: string | undefined;
+}
+
+/** The rule of a field without its length: what its values mean. */
+export function typeRule(rule: FieldRule, { region, zone }: Hints = {}): TypeRule {
   switch (rule.type) {
     case 'text': return canonicalText;
     case 'phone': return phoneRule(region === undefined ? {} : { region });
@@ -21,7 +30,7 @@ export function typeRule(rule: FieldRule, region?: string): TypeRule {
     case 'boolean': return canonicalBoolean;
     case 'number': return canonicalNumber;
     case 'date': return canonicalDate;
-    case 'datetime': return canonicalDatetime;
+    case 'datetime': return zone === undefined ? canonicalDatetime : zonedDatetime(zone);
     case 'picklist': return picklistRule(rule.options ?? []);
     case 'set': return canonicalSet;
     default: return rule.type satisfies never;

@@ -19,11 +19,15 @@ const LEADING = new Set([
   'abd', 'abdul', 'abdel', 'abdal', 'abu', 'abou', 'umm', 'um', 'ibn', 'bin', 'bint', 'ben', 'al', 'el',
 ]);
 /** Words that belong to the word before them. */
-const TRAILING = new Set(['الله', 'الدين', 'allah', 'eddin', 'eddine', 'aldin', 'al-din', 'el-din', 'ud-din', 'uddin']);
+const TRAILING = new Set([
+  'الله', 'الدين', 'الإسلام', 'الاسلام', 'الحق', 'المولى',
+  'allah', 'eddin', 'eddine', 'aldin', 'al-din', 'el-din', 'ud-din', 'uddin', 'al-islam', 'ul-islam', 'al-haq', 'ul-haq',
+]);
 const TITLES = new Set([
   'د', 'م', 'أ', 'ا', 'أ.د', 'ا.د', 'دكتور', 'دكتورة', 'الدكتور', 'الدكتورة', 'مهندس', 'مهندسة', 'المهندس', 'المهندسة',
-  'أستاذ', 'أستاذة', 'الأستاذ', 'الأستاذة', 'الشيخ', 'الشيخة', 'الأمير', 'الأميرة',
-  'dr', 'eng', 'mr', 'mrs', 'ms', 'miss', 'prof', 'sheikh', 'shaikh', 'sheikha', 'prince', 'princess',
+  'أستاذ', 'أستاذة', 'الأستاذ', 'الأستاذة', 'الشيخ', 'الشيخة', 'الأمير', 'الأميرة', 'السيد', 'السيدة', 'الحاج', 'الحاجة',
+  'البروفيسور', 'المستشار', 'المستشارة', 'المحامي', 'المحامية', 'اللواء', 'العميد', 'العقيد', 'الكابتن',
+  'dr', 'eng', 'mr', 'mrs', 'ms', 'miss', 'prof', 'sheikh', 'shaikh', 'sheikha', 'prince', 'princess', 'sir', 'capt', 'hajj', 'haji',
 ]);
 
 /** Single blanks between words, and each word without invisible marks at its ends: what a split can keep. */

@@ -3,13 +3,14 @@ import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import type { Capabilities } from '../../schemas/system.ts';
 import type { Side } from '../../schemas/value.ts';
+import { buildContext } from '../context.ts';
 import type { LinkContext } from '../context.ts';
 import { buildMapping } from '../lenses/mapping.ts';
 
 /** A strict revision and If-Match, as Bevatel has; an external system may have them too. */
 export const STRICT: Capabilities = {
   revisions: 'strict', conditionalWrites: true, history: false, stalenessWindowMs: 0, indexLagMs: 0,
-  batch: { list: 100, read: 100, create: 100, update: 100 }, push: true, uniqueReference: true,
+  batch: { list: 100, read: 100, create: 100, update: 100 }, removals: { ways: ['archive', 'delete', 'erase'], batch: 100 }, push: true, uniqueReference: true,
 };
 /** As HubSpot: a modification time that edits may share, no condition, a history of each field. */
 export const HISTORY: Capabilities = { ...STRICT, revisions: 'approximate', conditionalWrites: false, history: true };
@@ -23,6 +24,8 @@ export interface ContextOptions {
   readonly external?: Capabilities;
   /** As in an integration file. */
   readonly fields?: readonly object[];
+  /** As in an integration file. */
+  readonly filter?: object | undefined;
   readonly policy?: Integration['conflicts']['policy'];
   readonly direction?: 'both' | 'to_external' | 'to_bevatel';
   readonly invalid?: 'skip' | 'default' | 'quarantine';
@@ -32,6 +35,7 @@ export interface ContextOptions {
   readonly requiredMissing?: LinkContext['requiredMissing'];
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
+  readonly deletes?: object;
 }
 
 const ONE_FIELD = [{ bevatel: 'company_name', external: 'company' }];
@@ -40,10 +44,11 @@ export function testContext(options: ContextOptions = {}): LinkContext {
   const integration = zIntegration.parse({
     integration: 'crm', tenant: 'acme', system: 'hubspot',
     connection: { tokenEnv: 'TOKEN' }, bevatel: { baseUrl: 'http://127.0.0.1', keyEnv: 'KEY' },
-    match: [], fields: options.fields ?? ONE_FIELD,
+    match: [], fields: options.fields ?? ONE_FIELD, filter: options.filter,
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
     conflicts: { policy: options.policy ?? 'latest_wins', fallback: options.fallback ?? 'manual', toleranceMs: options.toleranceMs ?? TOLERANCE_MS },
+    deletes: options.deletes ?? {},
   });
   return {
     mapping: buildMapping(integration),
@@ -53,5 +58,6 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     unavailable: options.unavailable ?? 'queue',
     requiredMissing: options.requiredMissing ?? 'skip',
     creates: { bevatel: true, external: true, ...options.creates },
+    deletes: buildContext(integration).deletes,
   };
 }

@@ -7,15 +7,17 @@
 import type { FieldTime, HistoryEntry } from '../../schemas/change.ts';
 import type { GroupVerdict } from '../../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
+import type { GoneHow } from '../../schemas/system.ts';
 import { otherSide } from '../../schemas/value.ts';
 import type { Image, Side, Value } from '../../schemas/value.ts';
-import { applyImage } from '../apply-change.ts';
+import { applyChange, applyImage } from '../apply-change.ts';
 import type { Applied } from '../apply-change.ts';
 import { NO_OWN_TIMES } from '../context.ts';
 import type { LinkContext, OwnTimes } from '../context.ts';
 import { decideLink } from '../decide-link.ts';
 import { CLOSING_MARGIN_MS } from '../due.ts';
 import type { SideImage } from '../fold.ts';
+import { applyGone, repoint } from '../gone.ts';
 import { EMPTY_STATE, idOn } from '../link.ts';
 import type { Attempt, GroupState, Link } from '../link.ts';
 import { applyOutcome } from '../outcome.ts';
@@ -70,10 +72,7 @@ export class Story {
   }
 
   shows(side: Side, shown: Shown, facts: ShownFacts = {}): Applied {
-    const applied = applyImage(this.link, this.image(side, shown, facts), this.context, this.ownTimes, this.now);
-    this.link = applied.link;
-    this.verdicts.push(...applied.groups);
-    return applied;
+    return this.told(applyImage(this.link, this.image(side, shown, facts), this.context, this.ownTimes, this.now));
   }
 
   /** A read of the record by its id that begins a little later than all that is known. */
@@ -81,11 +80,54 @@ export class Story {
     return this.pass(10).shows(side, shown, { readById: true, ...facts });
   }
 
+  /** The news that the record is deleted, as capture brings it: the system's own word, or what a read found. */
+  deletes(side: Side, facts: { readonly revision?: string; readonly readById?: boolean; readonly kind?: 'deleted' | 'erased'; readonly from?: number } = {}): Applied {
+    const applied = applyChange(this.link, {
+      changeId: 'c', tenantId: this.link.tenantId, side, integrationId: side === 'external' ? this.link.integrationId : null, recordId: idOn(this.link, side) ?? '',
+      kind: facts.kind ?? 'deleted', revision: facts.revision ?? null, image: {}, fieldTimes: {}, histories: {}, modifiedAt: null,
+      observedFrom: facts.from ?? this.now, observedTo: this.now, readById: facts.readById ?? false, capture: 'read', references: {}, mergedIds: [], mergedInto: null,
+    }, this.context, this.ownTimes, this.now);
+    return this.told(applied);
+  }
+
+  /** Deliver reads the record by its id, a little later than all that is known, and finds it gone. */
+  finds(side: Side, how: GoneHow): Applied {
+    this.pass(10);
+    const gone = applyGone(this.link, side, { how, by: 'read', observedFrom: this.now, revision: null }, this.context, this.now);
+    const decided = decideLink(gone, this.context, this.now);
+    return this.told({ link: decided.link, groups: decided.groups, verdict: 'gone' });
+  }
+
+  /** The record went on into another one. */
+  merges(side: Side, survivor: string): this {
+    this.link = decideLink(repoint(this.link, side, survivor, this.now), this.context, this.now).link;
+    return this;
+  }
+
+  /** The settle time passes, and the read after it finds the record gone as well. */
+  settles(side: Side, how: GoneHow = 'deleted'): Applied {
+    this.pass(this.context.deletes.settleMs);
+    return this.finds(side, how);
+  }
+
+  /** What operate does after an operator's word. */
+  decides(): this {
+    const { link, groups } = decideLink(this.link, this.context, this.now);
+    this.told({ link, groups, verdict: 'unchanged' });
+    return this;
+  }
+
+  private told(applied: Applied): Applied {
+    this.link = applied.link;
+    this.verdicts.push(...applied.groups);
+    return applied;
+  }
+
   /** What deliver does when something is wanted on the side. */
   sends(side: Side, guard: Attempt['guard'] = null): Attempt {
     this.sent += 1;
     const work = planWork(this.link, this.context, this.now, `attempt-${this.sent}`);
-    if ((work.kind !== 'write' && work.kind !== 'create') || work.side !== side) throw new Error(`no write to ${side} is due, but ${work.kind}`);
+    if ((work.kind !== 'write' && work.kind !== 'create' && work.kind !== 'remove') || work.side !== side) throw new Error(`no write to ${side} is due, but ${work.kind}`);
     const attempt = attemptOf(work, { sentAt: this.now, deadline: this.now + DEADLINE_MS, guard });
     this.link = { ...this.link, state: { ...this.link.state, attempts: [...this.link.state.attempts, attempt] } };
     return attempt;

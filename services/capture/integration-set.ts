@@ -3,8 +3,8 @@
  * when an integration is added and again when its file was applied anew.
  */
 import type { Connector, WebhookDoor } from '../../connectors/connector.ts';
-import { CONTACT_FIELDS } from '../../schemas/contact.ts';
-import { fieldNames } from '../../schemas/integration.ts';
+import { CONTACT_FIELDS, isCustomField } from '../../schemas/contact.ts';
+import { fieldsToRead } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import type { Side } from '../../schemas/value.ts';
 import type { IntegrationKey, StoredIntegration } from '../../store/integrations.ts';
@@ -118,14 +118,14 @@ function pushes({ webhook, external }: Connections): boolean {
 }
 
 function customOf(config: Integration): readonly string[] {
-  return config.fields.flatMap((mapping) => fieldNames(mapping, 'bevatel')).filter((name) => name.startsWith('custom.'));
+  return fieldsToRead(config, 'bevatel').filter(isCustomField);
 }
 
 /** Of a Bevatel contact everything is read, since its image concerns all integrations of the tenant (design §4). */
 function fieldsOf(stored: StoredIntegration, all: readonly StoredIntegration[]): LiveIntegration['fields'] {
   const custom = all.filter(({ tenantId }) => tenantId === stored.tenantId).flatMap(({ config }) => customOf(config));
   return {
-    external: [...new Set(stored.config.fields.flatMap((mapping) => fieldNames(mapping, 'external')))],
+    external: fieldsToRead(stored.config, 'external'),
     bevatel: [...new Set([...Object.keys(CONTACT_FIELDS), ...custom])],
   };
 }

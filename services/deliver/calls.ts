@@ -5,7 +5,7 @@
  * `unknown` (design §6).
  */
 import type { CallOptions, Connector } from '../../connectors/connector.ts';
-import type { ReadResult, RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
+import type { ReadResult, RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
 import type { Lane } from '../../schemas/value.ts';
 
@@ -53,14 +53,27 @@ export async function writeAll(caller: Caller, operations: readonly WriteOp[], l
     ...chunks(operations.filter((op) => op.kind === 'update'), batch.update),
   ];
   await Promise.all(calls.map(async (chunk) => {
-    for (const outcome of await writeChunk(caller, chunk, lane)) outcomes.set(outcome.attemptId, outcome);
+    const answered = await answersOf(chunk, () => caller.guarded(() => caller.connector.write(chunk, { fields: caller.fields }, options(caller, lane))));
+    for (const outcome of answered) outcomes.set(outcome.attemptId, outcome);
   }));
   return outcomes;
 }
 
-async function writeChunk(caller: Caller, chunk: readonly WriteOp[], lane: Lane): Promise<readonly WriteOutcome[]> {
+/** One outcome per removal. */
+export async function removeAll(caller: Caller, operations: readonly RemoveOp[], lane: Lane): Promise<ReadonlyMap<string, WriteOutcome>> {
+  const outcomes = new Map<string, WriteOutcome>();
+  await Promise.all(chunks(operations, caller.connector.capabilities.removals.batch).map(async (chunk) => {
+    const answered = await answersOf(chunk, () => caller.guarded(() => caller.connector.remove(chunk, { fields: caller.fields }, options(caller, lane))));
+    for (const outcome of answered) outcomes.set(outcome.attemptId, outcome);
+  }));
+  return outcomes;
+}
+
+type AnyOp = Pick<WriteOp, 'attemptId'>;
+
+async function answersOf(chunk: readonly AnyOp[], call: () => Promise<readonly WriteOutcome[]>): Promise<readonly WriteOutcome[]> {
   try {
-    const answered = await caller.guarded(() => caller.connector.write(chunk, { fields: caller.fields }, options(caller, lane)));
+    const answered = await call();
     const known = new Set(answered.map((outcome) => outcome.attemptId));
     const silent = chunk.filter((op) => !known.has(op.attemptId));
     return [...answered, ...silent.map((op) => unknown(op, new SyncError('write_unanswered', 'the answer lacks this operation')))];
@@ -70,7 +83,7 @@ async function writeChunk(caller: Caller, chunk: readonly WriteOp[], lane: Lane)
   }
 }
 
-function unknown(op: WriteOp, error: SyncError): WriteOutcome {
+function unknown(op: AnyOp, error: SyncError): WriteOutcome {
   return { attemptId: op.attemptId, kind: 'unknown', error };
 }
 

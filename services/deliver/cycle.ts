@@ -11,19 +11,20 @@
 import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { attemptOf, planWork } from '../../domain/plan-work.ts';
-import type { Work } from '../../domain/plan-work.ts';
+import type { Doing, Work } from '../../domain/plan-work.ts';
+import { forget } from '../../domain/forget.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
-import type { RecordImage, WriteOp, WriteOutcome } from '../../schemas/record.ts';
+import type { RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
-import { saveLinks } from '../../store/links.ts';
-import type { LinkWrite, StoredLink } from '../../store/links.ts';
+import { deleteLinks, saveLinks } from '../../store/links.ts';
+import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import type { Candidate } from './admission.ts';
-import { lookUpAll, readAll, writeAll } from './calls.ts';
+import { lookUpAll, readAll, removeAll, writeAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { fillBatches } from './fill-batches.ts';
@@ -38,11 +39,9 @@ const WHILE_LISTING = { orAfterMs: 10_000 };
 const DRY_RUN_MS = 60_000;
 const CANARY_MS = 30_000;
 
-type Doing = Extract<Work, { kind: 'write' | 'create' }>;
-
 interface Item {
   readonly stored: StoredLink;
-  readonly work: Exclude<Work, { kind: 'none' }>;
+  readonly work: Exclude<Work, { kind: 'none' | 'forget' }>;
 }
 
 /** Works on what is due now; resolves with how many links were leased. */
@@ -60,17 +59,20 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   return items.length;
 }
 
-/** A write that may go over a newer edit: values are written, and the system has no conditional write. */
+/** What may go over a newer edit: values are written or the record is removed, and the system has no conditions. A privacy deletion asks for none. */
 function isBlind(known: KnownIntegration, work: Work): boolean {
+  if (work.kind === 'remove') return work.op.way !== 'erase' && !known.context.capabilities[work.side].conditionalWrites;
   return work.kind === 'write' && Object.keys(work.groups).length > 0 && !known.context.capabilities[work.side].conditionalWrites;
 }
 
 /**
  * A blind write is preceded by a read. In the backfill lane, where the record was listed a moment ago, a system with
  * histories is spared it: what was overwritten since the listing is found by the read after the write. Not so where an
- * answer of ours has left fields out since: the histories would then be searched from our own write on.
+ * answer of ours has left fields out since: the histories would then be searched from our own write on. Nothing is removed
+ * that was not read just before (I9).
  */
 function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; stored: StoredLink }): boolean {
+  if (work.kind === 'remove') return isBlind(known, work);
   if (work.kind !== 'write' || !isBlind(known, work) || known.integration.guard === 'none') return false;
   return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
@@ -89,9 +91,12 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
     const planned = due.map((stored): Planned => ({ stored, work: planWork(stored.link, known.context, now, deps.newId()) }));
     const items: Item[] = [];
     const writes: LinkWrite[] = [];
+    const forgotten: LinkKey[] = [];
     for (const { stored, work, putOffMs } of fillBatches(await admitted(deps, known, transaction, planned, now), known.context.capabilities)) {
-      if (work.kind === 'none') {
-        writes.push({ link: stored.link, lane: null, lease: 'release', ...(putOffMs === undefined ? {} : { dueAt: now + putOffMs }) });
+      if (work.kind === 'none' || work.kind === 'forget') {
+        const link = work.kind === 'forget' ? forget(stored.link) : stored.link;
+        if (link) writes.push({ link, lane: null, lease: 'release', ...(putOffMs === undefined ? {} : { dueAt: now + putOffMs }) });
+        else forgotten.push(stored.link);
         continue;
       }
       const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, known, lastModified(stored.link, work, known)) : stored.link;
@@ -99,6 +104,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
+    deleteLinks(transaction, forgotten);
     return items;
   });
 }
@@ -107,11 +113,11 @@ const NOTHING: Work = { kind: 'none' };
 
 /** What may be written now; a write that is guarded by a read is asked about once more after that read, by what it then is. */
 async function admitted(deps: DeliverDeps, known: KnownIntegration, transaction: Transaction, planned: readonly Planned[], now: number): Promise<readonly Planned[]> {
-  if (known.integration.dryRun) return planned.map((one) => (isDoing(one.work) ? { ...one, work: NOTHING, putOffMs: DRY_RUN_MS } : one));
-  const left = await deps.admission.canaryLeft(transaction, known, planned.filter(({ work }) => isDoing(work)).map(({ stored }) => stored.link.linkId));
+  if (known.integration.dryRun) return planned.map((one) => (isHeldBack(one.work) ? { ...one, work: NOTHING, putOffMs: DRY_RUN_MS } : one));
+  const left = await deps.admission.canaryLeft(transaction, known, planned.filter(({ work }) => isHeldBack(work)).map(({ stored }) => stored.link.linkId));
   let written = 0;
   const allowed = planned.map((one) => {
-    if (!isDoing(one.work)) return one;
+    if (!isHeldBack(one.work)) return one;
     written += 1;
     return written <= left ? one : { ...one, work: NOTHING, putOffMs: CANARY_MS };
   });
@@ -123,12 +129,17 @@ async function admitted(deps: DeliverDeps, known: KnownIntegration, transaction:
   });
 }
 
+/** What a dry run and a canary hold back: all but a privacy deletion, which an operator has asked for. */
+function isHeldBack(work: Work): boolean {
+  return isDoing(work) && !(work.kind === 'remove' && work.op.way === 'erase');
+}
+
 function candidateOf({ stored, work }: Planned): Candidate {
   return { link: stored.link, lane: stored.lane, work };
 }
 
 function isDoing(work: Work): work is Doing {
-  return work.kind === 'write' || work.kind === 'create';
+  return work.kind === 'write' || work.kind === 'create' || work.kind === 'remove';
 }
 
 function leased(link: Link, id: string, until: number): LinkWrite {
@@ -163,11 +174,10 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
   const caller = deps.caller(known, side);
   const reads = items.flatMap(({ work }) => (work.kind === 'read' ? [work.id] : []));
   const lookups = items.flatMap(({ work }) => (work.kind === 'lookup' ? [work.reference] : []));
-  const operations = items.flatMap(({ work, stored }): WriteOp[] => (isDoing(work) ? [deps.completed(known, side, stored.link, work.op)] : []));
   const [readBy, foundBy, wroteBy] = await Promise.all([
     readAll(caller, reads, caller.connector.capabilities.history, lane),
     lookUpAll(caller, lookups, lane),
-    writeAll(caller, operations, lane),
+    doAll(deps, known, caller, items.flatMap(({ work, stored }) => (isDoing(work) ? [{ link: stored.link, work }] : [])), lane),
   ]);
   const blind = items.flatMap(({ work, stored }) => (isDoing(work) && isBlind(known, work) && wroteBy.get(work.op.attemptId)?.kind === 'applied' ? [idOn(stored.link, side) ?? ''] : []));
   const readBacks = await readBack(caller, blind, lane);
@@ -177,6 +187,14 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
     if (work.kind === 'lookup') return { kind: 'lookup', key, side, attemptId: work.attempt.id, found: foundBy.get(work.reference) ?? null };
     return written(deps, key, side, work.op.attemptId, wroteBy, isBlind(known, work) ? readBacks.get(idOn(key, side) ?? '') : undefined);
   });
+}
+
+/** The writes and removals of one side, with one outcome per attempt. */
+async function doAll(deps: DeliverDeps, known: KnownIntegration, caller: Caller, doings: readonly { readonly link: Link; readonly work: Doing }[], lane: Lane): Promise<ReadonlyMap<string, WriteOutcome>> {
+  const writes = doings.flatMap(({ link, work }): WriteOp[] => (work.kind === 'remove' ? [] : [deps.completed(known, work.side, link, work.op)]));
+  const removals = doings.flatMap(({ work }): RemoveOp[] => (work.kind === 'remove' ? [work.op] : []));
+  const [wrote, removed] = await Promise.all([writeAll(caller, writes, lane), removeAll(caller, removals, lane)]);
+  return new Map([...wrote, ...removed]);
 }
 
 /** Where the system keeps histories, the records are read again: an edit beneath our write shows there (I2). */
@@ -197,11 +215,11 @@ async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: 
   const side: Side = 'external';
   const caller = deps.caller(known, side);
   const histories = caller.connector.capabilities.history;
-  const idOf = ({ work }: Item): string => (work.kind === 'write' ? work.op.id : '');
+  const idOf = ({ work }: Item): string => (work.kind === 'write' || work.kind === 'remove' ? work.op.id : '');
   const reads = await readAll(caller, items.map(idOf), histories, lane);
   const failed = items.filter((item) => 'error' in (reads.get(idOf(item)) as ReadOutcome));
   const passed = await recordGuards(deps, known, leaseId, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
-  const wroteBy = await writeAll(caller, passed.map(({ link, work }) => deps.completed(known, side, link, work.op)), lane);
+  const wroteBy = await doAll(deps, known, caller, passed, lane);
   const applied = passed.filter(({ work }) => wroteBy.get(work.op.attemptId)?.kind === 'applied');
   const readBacks = await readBack(caller, applied.map(({ link }) => link.externalId ?? ''), lane);
   await recordResults(deps, known, leaseId, [
@@ -212,7 +230,7 @@ async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: 
 
 interface Passed {
   readonly link: Link;
-  readonly work: Extract<Work, { kind: 'write' }>;
+  readonly work: Extract<Work, { kind: 'write' | 'remove' }>;
 }
 
 /** Folds the guard reads; what is still wanted, and admitted, gets its attempt, everything else is released with what was learnt. */
@@ -237,7 +255,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
     for (const { stored, work: first } of planned) {
       const folded = held.get(stored.link.linkId) ?? stored.link;
       const work = folded === stored.link ? first : planWork(folded, known.context, now, deps.newId());
-      if (work.kind !== 'write' || work.side !== 'external' || folded.externalId === null) {
+      if ((work.kind !== 'write' && work.kind !== 'remove') || work.side !== 'external' || folded.externalId === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }

@@ -1,6 +1,7 @@
 /** What a delivery cycle works with. */
 import type { Pool } from 'pg';
 import type { Link } from '../../domain/link.ts';
+import type { PersonHashes } from '../../runtime/person-hash.ts';
 import type { SyncError } from '../../schemas/errors.ts';
 import type { WriteOp } from '../../schemas/record.ts';
 import type { Side } from '../../schemas/value.ts';
@@ -27,6 +28,8 @@ export interface DeliverDeps {
   readonly completed: (known: KnownIntegration, side: Side, link: Link, op: WriteOp) => WriteOp;
   /** After the commit: Bevatel's answers go to the tenant's other integrations at once (hub and spoke). */
   readonly onWritten: (known: KnownIntegration, side: Side, links: readonly Link[]) => void;
+  /** Null where no key is set: then an erasure that a system tells of stores no hashes. */
+  readonly personHashes: PersonHashes | null;
   readonly noAnswer: () => SyncError;
   readonly metrics: DeliverMetrics;
 }

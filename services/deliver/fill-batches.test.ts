@@ -14,7 +14,7 @@ function some(count: number, lane: Lane, side: Side, kind: 'write' | 'create' | 
 describe('fillBatches', () => {
   it('takes full batches of each kind and leaves the rest due', () => {
     const planned = [...some(230, 'backfill', 'external', 'create'), ...some(150, 'backfill', 'bevatel', 'write'), ...some(20, 'backfill', 'external', 'write')];
-    const taken = Map.groupBy(fillBatches(planned, capabilities), ({ work }) => (work.kind === 'none' ? '' : `${work.side} ${work.kind}`));
+    const taken = Map.groupBy(fillBatches(planned, capabilities), ({ work }) => ('side' in work ? `${work.side} ${work.kind}` : ''));
     expect([...taken].map(([call, items]) => [call, items.length])).toEqual([['external create', 200], ['bevatel write', 100]]);
   });
 

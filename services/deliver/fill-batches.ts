@@ -26,7 +26,7 @@ function isPatient({ stored, work }: Planned): boolean {
 }
 
 function callOf(work: Work): string {
-  return work.kind === 'none' ? '' : `${work.side} ${work.kind}`;
+  return work.kind === 'none' || work.kind === 'forget' ? '' : `${work.side} ${work.kind}`;
 }
 
 function sizeOf(work: Work | undefined, capabilities: Readonly<Record<Side, Capabilities>>): number {

@@ -3,7 +3,8 @@ import { applyImage } from '../../domain/apply-change.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { decideLink } from '../../domain/decide-link.ts';
 import type { Link } from '../../domain/link.ts';
-import { applyGone, recordImage, repoint } from '../../domain/outcome.ts';
+import { applyGone, repoint } from '../../domain/gone.ts';
+import { recordImage } from '../../domain/outcome.ts';
 import type { GroupVerdict } from '../../schemas/decision.ts';
 import type { Side } from '../../schemas/value.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
@@ -20,7 +21,7 @@ export function foldRead(link: Link, side: Side, read: Read, known: KnownIntegra
   switch (result.kind) {
     case 'found': return applyImage(link, recordImage(result.record, side, known.integrationId, { from: read.from, to: read.to, readById: true }), known.context, NO_OWN_TIMES, now);
     case 'merged': return decideLink(repoint(link, side, result.mergedInto, now), known.context, now);
-    case 'gone': return decideLink(applyGone(link, side, result.how, now), known.context, now);
+    case 'gone': return decideLink(applyGone(link, side, { how: result.how, by: 'read', observedFrom: read.from, revision: null }, known.context, now), known.context, now);
     default: return result satisfies never;
   }
 }

@@ -1,6 +1,7 @@
 /** Deliver: writes what is wanted, level-triggered, one worker per integration (design §6). */
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
+import { parsePersonHashes } from '../../runtime/person-hash.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
@@ -34,6 +35,7 @@ export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSetti
     caller: (known, side) => systems.caller(known, side),
     completed: (known, side, link, op) => completedWrite(side, link, op, (id) => systems.recordUrl(known, id)),
     onWritten: answerPublisher({ publisher, codec: deps.codec.changes, topicPrefix: deps.config.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),
+    personHashes: parsePersonHashes(deps.env),
     noAnswer: () => new SyncError('write_unanswered', 'the system did not name this operation in its answer'),
     metrics: deliverMetrics(deps.metrics, lag),
   };

@@ -12,6 +12,7 @@ import type { OutcomeFacts } from '../../domain/outcome.ts';
 import { giveUp } from '../../domain/unavailable.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
+import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
 import { isSyncError } from '../../schemas/errors.ts';
@@ -27,7 +28,11 @@ import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
 import { replaceMatchKeys } from '../../store/match-keys.ts';
 import type { ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
+import { applyErasing } from './erase-result.ts';
+import type { SystemReceipt } from './erase-result.ts';
 import { foldRead } from './fold-read.ts';
+import { followReplaced } from './followers.ts';
+import { keepKeys, markErased, recordErasures } from './record-ends.ts';
 
 export type Result = { readonly key: LinkKey; readonly side: Side } & (
   | { readonly kind: 'written'; readonly outcome: WriteOutcome; readonly readBack?: NonNullable<OutcomeFacts['readBack']> }
@@ -57,20 +62,30 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
   const now = deps.clock();
   const facts: OutcomeFacts = { now, jitter: deps.random() };
   const writes: { stored: StoredLink; link: Link; result: Result; said: readonly GroupVerdict[] }[] = [];
+  const receipts: SystemReceipt[] = [];
   for (const stored of locked) {
     const result = byLink.get(stored.link.linkId);
-    if (result) writes.push({ stored, result, ...applyResult(stored.link, result, known, facts) });
+    if (!result) continue;
+    if (!stored.link.erased) writes.push({ stored, result, ...applyResult(stored.link, result, known, facts) });
+    else {
+      const { link, receipt } = applyErasing(stored.link, result, facts);
+      writes.push({ stored, result, link, said: [] });
+      if (receipt) receipts.push(receipt);
+    }
   }
   const settled = await settleIdentities(transaction, known, writes, now);
   const decided = settled.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
-    return { stored, result, link: after, groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
+    return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter(({ group }) => !groups.some((one) => one.group === group)), ...groups] };
   });
   saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
+  await followReplaced(transaction, decided, now);
+  keepKeys(transaction, known, decided);
+  recordErasures(transaction, deps, known, decided, receipts, now);
   insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
   return decided.flatMap(({ stored, link, result }): Written[] => {
     const attempt = appliedAttempt(stored.link, result);
-    return attempt ? [{ side: result.side, attempt, link }] : [];
+    return attempt && attempt.kind !== 'remove' ? [{ side: result.side, attempt, link }] : [];
   });
 }
 
@@ -145,7 +160,7 @@ function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link
 }
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {
-  const attemptId = result.kind === 'written' && result.outcome.kind === 'applied' ? result.outcome.attemptId : null;
+  const attemptId = result.kind === 'written' && (result.outcome.kind === 'applied' || result.outcome.kind === 'removed') ? result.outcome.attemptId : null;
   return before.state.attempts.find((attempt) => attempt.id === attemptId) ?? null;
 }
 
@@ -168,8 +183,9 @@ export function decisionOnRead(link: Link, side: Side, groups: readonly GroupVer
 
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
   const attempt = appliedAttempt(before, result);
+  const removed: GroupVerdict[] = attempt?.kind === 'remove' ? [{ group: WHOLE_RECORD, verdict: 'removed', rule: 'written', writeTo: result.side }] : [];
   const written: GroupVerdict[] = Object.entries(attempt?.groups ?? {}).map(([group, one]) => ({ group, verdict: 'converged', rule: 'written', writeTo: result.side, write: one.sent }));
-  const all = [...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
+  const all = [...removed, ...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
   if (all.length === 0 && !attempt) return [];
   return [{
     source: null,
@@ -183,6 +199,7 @@ function decisionOf(before: Link, after: Link, result: Result, groups: readonly 
 
 function verdictOf(attempt: Attempt | null, groups: readonly GroupVerdict[]): Verdict {
   if (attempt?.kind === 'create') return 'created';
+  if (attempt?.kind === 'remove') return 'removed';
   if (attempt) return 'converged';
   return groups[0]?.verdict ?? 'unchanged';
 }

@@ -147,7 +147,7 @@ describe('conflicts that are alike', () => {
     await pairOf('Delta', 'Epsilon');
     const { clusters, conflicts, isWhole } = zClusterList.parse((await rig.get(`/v1/conflicts/clusters?tenant=${TENANT}`)).body);
     const found = clusters.find(({ cause }) => cause === 'writing:case');
-    expect(found).toMatchObject({ group: 'company_name', type: 'update_update_same_field', count: 3, fix: { alike: ['case'] }, since: 5 });
+    expect(found).toMatchObject({ group: 'company_name', type: 'update_update_same_field', count: 3, fix: { settings: { alike: ['case'] }, agree: 3, written: 0, held: 0 }, since: 5 });
     expect(found?.samples[0]).toMatchObject({ bevatel: { values: ['Alpha'] }, external: { values: ['ALPHA'] } });
     expect(clusters.map(({ count }) => count)).toEqual(clusters.map(({ count }) => count).sort((a, b) => b - a));
     expect(isWhole).toBe(true);

@@ -5,6 +5,7 @@
  * resolved a conflict (I2). Older decisions than those kept are not told of.
  */
 import type { LinkContext } from '../../domain/context.ts';
+import { filteredNow } from '../../domain/filter.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link, LinkHold } from '../../domain/link.ts';
 import { groupTime } from '../../domain/time.ts';
@@ -29,6 +30,7 @@ export function explainLink(link: Link, context: LinkContext, decisions: readonl
     hold: state.hold ? { kind: state.hold.kind, since: state.hold.since, detail: detailOf(state.hold) } : null,
     attempts: state.attempts.map(({ id, side, kind, groups, sentAt, status }) => ({ id, side, kind, groups: Object.keys(groups), sentAt, status })),
     retry: state.retry ?? null,
+    filtered: filteredNow(state, context.mapping),
     fields: context.mapping.lenses.map(({ lens }) => explainGroup(link, lens.name, lens.fields, decisions)),
   };
 }

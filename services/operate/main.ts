@@ -1,15 +1,21 @@
 /** Operate: the operator's API with the numbers, the holds and the proofs (design §7). Wires connectors to `verify`. */
 import { bevatelConnector, bevatelLimits, externalConnector, externalRateLimits, resolveSecrets } from '../../connectors/registry.ts';
-import type { Connector, ConnectorContext, RateLimit } from '../../connectors/connector.ts';
+import type { Connector, ConnectorContext } from '../../connectors/connector.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
+import { createBackgroundLimiter } from '../../runtime/background-limit.ts';
+import { parsePersonHashes } from '../../runtime/person-hash.ts';
 import { createLimiter } from '../../runtime/rate-limit.ts';
+import type { LimiterOptions, QuotaLimiter } from '../../runtime/rate-limit.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { SyncError } from '../../schemas/errors.ts';
+import { SIDES } from '../../schemas/value.ts';
 import type { Side } from '../../schemas/value.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import type { StoredIntegration } from '../../store/integrations.ts';
 import { createLocks } from '../../store/locks.ts';
+import type { Locks } from '../../store/locks.ts';
+import { integrationKeyOf } from '../../store/watch-integrations.ts';
 import { settleClosed } from './change-sets.ts';
 import { createKafkaLag } from './kafka-lag.ts';
 import { createLetterDecoder } from './letter-decoder.ts';
@@ -19,8 +25,9 @@ import type { ResolveDeps } from './resolve-conflict.ts';
 import { createApiServer } from './server.ts';
 import { readStatus } from './status.ts';
 import { paced } from './paced.ts';
+import { keepSweeping } from './sweep.ts';
 import { createVerifications } from './verifications.ts';
-import { verifyIntegration } from './verify.ts';
+import type { Connection } from './step.ts';
 
 const NOTE_ENDS_MS = 2_000;
 const SETTLE_MS = 5_000;
@@ -32,30 +39,31 @@ export async function startOperate(deps: Deps): Promise<Role & { readonly url: s
   const stopping = new AbortController();
   const publisher = deps.kafka.publisher();
   const kafkaLag = createKafkaLag({ kafka: deps.kafka, pool, topicPrefix: config.topicPrefix, clock });
-  const verifications = createVerifications({ newId, describe: (error) => apiErrorOf(error) });
+  const locks = createLocks(pool);
+  const onFailure = (error: unknown): void => { logger.warn({ err: describeError(error) }, 'comparing both sides does not go on for now'); };
+  const verifications = createVerifications({ pool, locks, clock, newId, sleep, wake: deps.wake, connect: connections(deps), describe: apiErrorOf, onFailure });
+  const sweeping = keepSweeping({ pool, clock, newId, sleep, signal: stopping.signal, onFailure });
   const server = await createApiServer({
     key: config.apiKey,
     http: { logger, metrics: deps.metrics, checks: { database: () => pool.query('select 1'), kafka: () => deps.kafka.check(), registry: () => deps.codec.check() } },
     deps: {
       pool, clock, newId, kafkaLag, publisher, verifications, wake: deps.wake, book: new IntegrationBook(pool),
+      personHashes: parsePersonHashes(deps.env), encodeHint: deps.codec.hints.encode, topicPrefix: config.topicPrefix,
       decodeLetter: createLetterDecoder(deps.codec, config.topicPrefix),
-      verify: (integration, settleMs, signal, onProgress) => verifyIntegration({
-        pool, integration, settleMs, clock, sleep, signal, onProgress, readers: connectReaders(deps, integration),
-      }),
     },
   });
   registerOperateMetrics(deps.metrics, paced(() => readStatus({ pool, kafkaLag, clock }, {}), clock));
   const url = await server.listen({ host: config.host, port: config.ports.operate });
-  const settling = keepSettled({ pool, clock, newId, wake: deps.wake, book: new IntegrationBook(pool) }, deps, stopping.signal);
+  const settling = keepSettled({ pool, clock, newId, wake: deps.wake, book: new IntegrationBook(pool) }, deps, locks, stopping.signal);
   const noting = noteEnds(kafkaLag.note, deps, stopping.signal);
   let stopped: Promise<void> | undefined;
   return {
     url,
     stop: () => (stopped ??= (async () => {
       stopping.abort();
-      await verifications.stop();
+      await Promise.all([verifications.stop(), sweeping, settling, noting]);
+      await locks.close();
       await server.close();
-      await Promise.all([noting, settling]);
       await publisher.close();
       logger.info('operate has stopped');
     })()),
@@ -70,8 +78,7 @@ async function noteEnds(note: () => Promise<void>, deps: Deps, signal: AbortSign
 }
 
 /** Decisions on change-sets that a process left half-way are carried on with, by whoever comes first. */
-async function keepSettled(resolveDeps: ResolveDeps, { pool, logger }: Deps, signal: AbortSignal): Promise<void> {
-  const locks = createLocks(pool);
+async function keepSettled(resolveDeps: ResolveDeps, { logger }: Deps, locks: Locks, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await sleep(SETTLE_MS, signal);
     const held = signal.aborted ? null : await locks.tryHold('change-sets').catch(() => null);
@@ -79,22 +86,40 @@ async function keepSettled(resolveDeps: ResolveDeps, { pool, logger }: Deps, sig
     await settleClosed(resolveDeps).catch((error: unknown) => logger.warn({ err: describeError(error) }, 'decided change-sets wait'));
     await held.release();
   }
-  await locks.close();
 }
 
 export interface ReaderDeps extends Pick<Deps, 'redis' | 'clock' | 'env'> {
   readonly config: Pick<Deps['config'], 'topicPrefix'>;
 }
 
-/** Throws SyncError `configuration_missing` when a secret is not set here. */
-export function connectReaders(deps: ReaderDeps, { config }: Pick<StoredIntegration, 'config'>): Readonly<Record<Side, Connector>> {
+/** For the command line. Throws SyncError `configuration_missing` when a secret is not set here. */
+export function connectReaders(deps: ReaderDeps, integration: Pick<StoredIntegration, 'config'>): Readonly<Record<Side, Connector>> {
+  return connect(deps, integration, createLimiter).readers;
+}
+
+/** One connection per integration and configuration, in the background of everything else that calls the systems. */
+function connections(deps: Deps): (integration: StoredIntegration) => Connection {
+  const built = new Map<string, { readonly appliedAt: number; readonly connection: Connection }>();
+  return (integration) => {
+    const key = integrationKeyOf(integration);
+    const known = built.get(key);
+    if (known?.appliedAt === integration.appliedAt) return known.connection;
+    const connection = connect(deps, integration, createBackgroundLimiter);
+    built.set(key, { appliedAt: integration.appliedAt, connection });
+    return connection;
+  };
+}
+
+function connect(deps: ReaderDeps, { config }: Pick<StoredIntegration, 'config'>, newLimiter: (options: LimiterOptions) => QuotaLimiter): Connection & { readonly readers: Readonly<Record<Side, Connector>> } {
   const secrets = resolveSecrets(config, deps.env);
-  const context = (side: Side, limits: readonly RateLimit[]): ConnectorContext => ({
-    tenantId: config.tenant, integrationId: config.integration, clock: deps.clock, onCall: () => undefined,
-    limiter: createLimiter({ redis: deps.redis, name: `${deps.config.topicPrefix}${config.tenant}/${config.integration}/${side}`, limits, clock: deps.clock }),
+  const limits = { bevatel: bevatelLimits(), external: externalRateLimits(config) };
+  const limiter = (side: Side): QuotaLimiter => newLimiter({
+    redis: deps.redis, name: `${deps.config.topicPrefix}${config.tenant}/${config.integration}/${side}`, limits: limits[side], clock: deps.clock,
   });
+  const limiters = { bevatel: limiter('bevatel'), external: limiter('external') };
+  const context = (side: Side): ConnectorContext => ({ tenantId: config.tenant, integrationId: config.integration, clock: deps.clock, onCall: () => undefined, limiter: limiters[side] });
   return {
-    bevatel: bevatelConnector(config, secrets, context('bevatel', bevatelLimits())),
-    external: externalConnector(config, secrets, context('external', externalRateLimits(config))),
+    readers: { bevatel: bevatelConnector(config, secrets, context('bevatel')), external: externalConnector(config, secrets, context('external')) },
+    waitMs: () => Math.max(...SIDES.flatMap((side) => limits[side].map(({ kind }) => limiters[side].waitMs(kind)))),
   };
 }

@@ -3,6 +3,7 @@ import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { INTEGRATION_STATES } from '../../schemas/api.ts';
 import type { Status } from '../../schemas/api.ts';
+import { DRIFT_KINDS } from '../../schemas/drift.ts';
 
 /** `read` is called once per gauge and request for the metrics: pace it. Without an answer the gauges keep their last numbers. */
 export function registerOperateMetrics(registry: Registry, read: () => Promise<Status>): void {
@@ -42,6 +43,19 @@ export function registerOperateMetrics(registry: Registry, read: () => Promise<S
   });
   gauge('sync_holds', 'Conflicts and holds that wait for an operator.', ['integration'], ({ integrations }, set) => {
     for (const one of integrations) set(of(one), one.conflicts.holds);
+  });
+  gauge('sync_sweep_progress', 'Share of the links that the round of the sweep under way has looked at, 0 to 1.', ['integration'], ({ integrations }, set) => {
+    for (const one of integrations) if (one.sweep.round) set(of(one), one.sweep.round.examined / Math.max(1, one.sweep.round.total, one.sweep.round.examined));
+  });
+  gauge('sync_sweep_last_round_timestamp_seconds', 'When the last full round of the sweep ended.', ['integration'], ({ integrations }, set) => {
+    for (const one of integrations) if (one.sweep.lastRound) set(of(one), one.sweep.lastRound.finishedAt / 1_000);
+  });
+  gauge('sync_drift', 'Drift that the last full round of the sweep found, by kind; `unexplained` is what was left at its end.', ['integration', 'kind'], ({ integrations }, set) => {
+    for (const one of integrations) {
+      if (!one.sweep.lastRound) continue;
+      for (const kind of DRIFT_KINDS) set({ ...of(one), kind }, one.sweep.lastRound.drift[kind]);
+      set({ ...of(one), kind: 'unexplained' }, one.sweep.lastRound.unexplained);
+    }
   });
   gauge('sync_dead_letters_open', 'Dead letters that are neither replayed nor superseded.', ['code'], ({ deadLetters }, set) => {
     for (const [code, open] of Object.entries(deadLetters.byCode)) set({ code }, open);

@@ -109,7 +109,7 @@ export function createPlanTally({ context, integration, now }: { readonly contex
         count.updates[side] += context.capabilities[side].uniqueReference ? 1 : 0;
       } else {
         const { hold } = decided.link.state;
-        add(notCreated, hold && 'detail' in hold ? `${hold.kind}:${hold.detail}` : `create_off:${otherSide(side)}`);
+        add(notCreated, hold && 'detail' in hold ? `${hold.kind}:${hold.detail}` : decided.groups[0]?.rule ?? `create_off:${otherSide(side)}`);
       }
     },
     several(external, bevatelIds, rule) {

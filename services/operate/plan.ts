@@ -19,6 +19,7 @@ import type { MatchIndex } from './match-index.ts';
 import { patiently } from './patiently.ts';
 import { createPlanTally } from './plan-tally.ts';
 import type { PlanTally } from './plan-tally.ts';
+import { pagesOf } from './side-pages.ts';
 import type { ReadOptions, SideReaders } from './side-reader.ts';
 
 export interface PlanOptions {
@@ -90,19 +91,8 @@ function matchOf({ index, context, integration, taken }: Run, record: RecordImag
   return choice.kind === 'one' ? { kind: 'one', id: choice.linkId, rule: choice.rule } : { kind: 'several', ids: choice.linkIds, rule: choice.rule };
 }
 
-async function* pages(run: Run, side: Side): AsyncGenerator<readonly RecordImage[]> {
-  const reader = run.readers[side];
-  let cursor: string | null = null;
-  let records = 0;
-  do {
-    run.signal.throwIfAborted();
-    const at: string | null = cursor;
-    const page: Awaited<ReturnType<typeof reader.list>> = await patiently(run, () => reader.list({ cursor: at, fields: run.context.mapping.fields[side] }, callOptions(run)));
-    records += page.records.length;
-    run.onProgress(records);
-    yield page.records;
-    cursor = page.next;
-  } while (cursor !== null);
+function pages(run: Run, side: Side): AsyncGenerator<readonly RecordImage[]> {
+  return pagesOf(run.readers[side], { ...run, fields: run.context.mapping.fields[side] });
 }
 
 async function readBevatel(run: Run, ids: readonly string[]): Promise<ReadonlyMap<string, RecordImage>> {

@@ -3,10 +3,12 @@
  * decision and audit are committed together. Delivery is woken afterwards.
  */
 import type { Pool } from 'pg';
+import { isDeleteHold } from '../../domain/decide-gone.ts';
 import { decideLink } from '../../domain/decide-link.ts';
 import type { Held, Link } from '../../domain/link.ts';
 import { joinLinks, movedSides, releaseHold, resolveHeld } from '../../domain/resolve.ts';
 import type { Pair, Resolved } from '../../domain/resolve.ts';
+import { probeAgain, resolveDeletion } from '../../domain/resolve-deletion.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
@@ -107,12 +109,18 @@ function resolveAny({ known, id, body, actor, was }: Order, stored: StoredLink, 
     if (!rule || body.winner === undefined) throw new SyncError('change_malformed', rule ? 'a held field is resolved by its winner' : 'the mapping has no such field any more');
     return resolveHeld(stored.link, rule, { winner: body.winner, by: actor, seenPair: was });
   }
-  if (body.winner !== undefined) throw new SyncError('change_malformed', 'a hold on the link as a whole is resolved by retry or by linkWith');
   const { hold } = stored.link.state;
   if (hold && holdTag(hold) !== id.tag) throw new StateMoved('another hold stands there by now', []);
+  if (isDeleteHold(hold)) return resolveDeletionHold(stored.link, body, actor);
+  if (body.winner !== undefined) throw new SyncError('change_malformed', 'this hold on the link as a whole is resolved by retry or by linkWith');
   if (body.linkWith === undefined) return releaseHold(stored.link);
   if (!partner) throw new SyncError('not_found', `there is no link ${body.linkWith} in this integration`);
   return joinLinks(stored.link, partner.link);
+}
+
+function resolveDeletionHold(link: Link, { winner, linkWith }: ResolveBody, actor: string): Resolved {
+  if (linkWith !== undefined) throw new SyncError('change_malformed', 'between a deletion and an edit one side wins, or the record is looked for once more');
+  return winner === undefined ? probeAgain(link) : resolveDeletion(link, winner, actor);
 }
 
 function unwrap(resolved: Resolved, { was }: Order): Link {

@@ -1,18 +1,14 @@
 /** The operator's endpoints (design §7): thin; each calls one function of this folder or of the store. */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Pool } from 'pg';
 import type { z } from 'zod';
 import {
   zChangeSetDetail, zChangeSetDetailQuery, zChangeSetList, zChangeSetParams, zChangeSetQuery, zClusterList, zClusterQuery, zConflictList, zConflictQuery, zDeadLetterDetail, zDeadLetterList, zDeadLetterParams, zDeadLetterQuery, zDecideChangeSetAnswer, zDecideChangeSetBody, zExplainAnswer, zExplainQuery,
-  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zRefusal, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
-  zVerification, zVerificationParams, zVerifyBody,
+  zFilter, zIntegrationDetail, zIntegrationList, zIntegrationParams, zPaused, zReplayAnswer, zReplayBody, zResolveAnswer, zResolveBody, zSettleAnswer, zSettleBody, zStatus,
 } from '../../schemas/api.ts';
-import type { Certificate } from '../../schemas/api.ts';
-import { SyncError } from '../../schemas/errors.ts';
 import { insertAudit } from '../../store/audit.ts';
-import { readIntegration, setPaused } from '../../store/integrations.ts';
-import type { StoredIntegration } from '../../store/integrations.ts';
+import { setPaused } from '../../store/integrations.ts';
 import { changeSetDetail, changeSetList, decideChangeSet } from './change-sets.ts';
 import { listClusters } from './clusters.ts';
 import { listConflicts } from './list-conflicts.ts';
@@ -20,6 +16,8 @@ import { explainContact } from './explain-contact.ts';
 import { integrationDetail, integrationSummaries } from './integrations-view.ts';
 import { letterPage, wholeLetter } from './dead-letter-view.ts';
 import type { LetterDecoder } from './dead-letter-view.ts';
+import { registerDeleteRoutes } from './delete-routes.ts';
+import type { DeleteRouteDeps } from './delete-routes.ts';
 import { replayDeadLetters } from './replay.ts';
 import type { ReplayDeps } from './replay.ts';
 import { resolveConflict } from './resolve-conflict.ts';
@@ -27,27 +25,21 @@ import type { ResolveDeps } from './resolve-conflict.ts';
 import { settleAlike } from './settle.ts';
 import { readStatus } from './status.ts';
 import type { StatusDeps } from './status.ts';
-import type { Verifications } from './verifications.ts';
+import { actorOf, existing, refusals } from './requests.ts';
+import { registerVerifications } from './verification-routes.ts';
+import type { VerificationRouteDeps } from './verification-routes.ts';
 
-export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps {
+export interface RouteDeps extends ResolveDeps, ReplayDeps, StatusDeps, DeleteRouteDeps, VerificationRouteDeps {
   readonly pool: Pool;
-  readonly verifications: Verifications;
-  readonly verify: (integration: StoredIntegration, settleMs: number, signal: AbortSignal, onProgress: (examined: number) => void) => Promise<Certificate>;
   readonly decodeLetter: LetterDecoder;
 }
-
-/** Who acts, as their tool says; the key alone is what is checked. */
-function actorOf(request: FastifyRequest): string {
-  const name = request.headers['x-operator'];
-  return typeof name === 'string' && /^[\w.@ -]{1,100}$/.test(name) ? name : 'operator';
-}
-
-const refusals = { 401: zRefusal, 404: zRefusal, 409: zRefusal, 422: zRefusal, 503: zRefusal };
 
 export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
   registerViews(server, deps);
   registerDeadLetters(server, deps);
+  registerDeleteRoutes(server, deps);
+  registerVerifications(server, deps);
   registerChangeSets(server, deps);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
@@ -61,17 +53,6 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
     app.post(`/v1/integrations/:tenant/:integration/${action}`, { schema: { summary: `${action} an integration`, params: zIntegrationParams, response: { 200: zPaused, ...refusals } } },
       (request) => switchPaused(deps, request.params, paused, actorOf(request)));
   }
-  app.post('/v1/verifications', { schema: { summary: 'Compare both sides', body: zVerifyBody, response: { 202: zVerification, ...refusals } } }, async (request, reply) => {
-    const { tenant, integration, settleMs } = request.body;
-    const stored = await existing(deps.pool, { tenant, integration });
-    await insertAudit(deps.pool, { tenantId: tenant, auditId: deps.newId(), actor: actorOf(request), action: 'verify', target: integration, doneAt: deps.clock() });
-    return reply.code(202).send(deps.verifications.start((signal, onProgress) => deps.verify(stored, settleMs, signal, onProgress)));
-  });
-  app.get('/v1/verifications/:id', { schema: { summary: 'A comparison: its progress or its certificate', params: zVerificationParams, response: { 200: zVerification, ...refusals } } }, (request) => {
-    const run = deps.verifications.get(request.params.id);
-    if (!run) throw new SyncError('not_found', 'there is no such verification in this process');
-    return run;
-  });
 }
 
 function registerViews(server: FastifyInstance, deps: RouteDeps): void {
@@ -104,12 +85,6 @@ function registerDeadLetters(server: FastifyInstance, deps: RouteDeps): void {
     (request) => wholeLetter(deps.pool, request.params.id, deps.decodeLetter));
   app.post('/v1/dead-letters/replay', { schema: { summary: 'Send the original bytes again', body: zReplayBody, response: { 200: zReplayAnswer, ...refusals } } },
     (request) => replayDeadLetters(deps, request.body, actorOf(request)));
-}
-
-async function existing(pool: Pool, key: { readonly tenant: string; readonly integration: string }): Promise<StoredIntegration> {
-  const stored = await readIntegration(pool, { tenantId: key.tenant, integrationId: key.integration });
-  if (!stored) throw new SyncError('not_found', `there is no integration ${key.tenant}/${key.integration}`);
-  return stored;
 }
 
 async function switchPaused(deps: RouteDeps, key: { readonly tenant: string; readonly integration: string }, paused: boolean, actor: string): Promise<z.output<typeof zPaused>> {

@@ -21,9 +21,14 @@ import { listIntegrations } from '../../store/integrations.ts';
 import type { IntegrationKey, StoredIntegration } from '../../store/integrations.ts';
 import { lagPercentiles } from '../../store/lag.ts';
 import type { LagPercentiles } from '../../store/lag.ts';
+import { lastRounds } from '../../store/certificates.ts';
 import { countLinks, countOpenDeadLetters, countQueue, listingProgress, oldestWaits } from '../../store/overview.ts';
 import type { DeadLetterCount, LinkCount, ListingProgress, OldestWait, QueueCount } from '../../store/overview.ts';
+import { runningRuns } from '../../store/verifications.ts';
+import type { Run } from '../../store/verifications.ts';
+import type { Certificate } from '../../schemas/verification.ts';
 import type { KafkaLag } from './kafka-lag.ts';
+import { runningOf, sweepStatusOf } from './verification-view.ts';
 
 export interface StatusDeps {
   readonly pool: Pool;
@@ -38,6 +43,8 @@ export interface Numbers {
   readonly letters: readonly DeadLetterCount[];
   readonly listings: readonly ListingProgress[];
   readonly lags: readonly LagPercentiles[];
+  readonly runs: readonly Run[];
+  readonly rounds: readonly Certificate[];
   readonly approvals: readonly (IntegrationKey & { readonly open: number })[];
 }
 
@@ -47,10 +54,11 @@ export const LAG_WINDOW_MS = 15 * 60_000;
 const OVERDUE_MS = 60_000;
 
 export async function readNumbers(pool: Pool, now: number): Promise<Numbers> {
-  const [queue, oldest, links, letters, listings, lags, approvals] = await Promise.all([
+  const [queue, oldest, links, letters, listings, lags, approvals, runs, rounds] = await Promise.all([
     countQueue(pool, now), oldestWaits(pool), countLinks(pool), countOpenDeadLetters(pool), listingProgress(pool), lagPercentiles(pool, now - LAG_WINDOW_MS), countOpenChangeSets(pool),
+    runningRuns(pool), lastRounds(pool),
   ]);
-  return { queue, oldest, links, letters, listings, lags, approvals };
+  return { queue, oldest, links, letters, listings, lags, approvals, runs, rounds };
 }
 
 export async function readStatus({ pool, kafkaLag, clock }: StatusDeps, filter: { readonly tenant?: string | undefined; readonly integration?: string | undefined }): Promise<Status> {
@@ -73,6 +81,8 @@ export function statusOf(stored: StoredIntegration, numbers: Numbers, now: numbe
   const links = numbers.links.find(isOf);
   const since = numbers.oldest.find(isOf)?.since;
   const oldestMs = since === undefined ? null : Math.max(0, now - since);
+  const runs = numbers.runs.filter(isOf);
+  const lastRound = numbers.rounds.find(({ tenant, integration }) => tenant === stored.tenantId && integration === stored.integrationId);
   return {
     tenant: stored.tenantId, integration: stored.integrationId, system: stored.config.system,
     ...stateOf(stored, oldestMs, numbers.approvals.find(isOf)?.open ?? 0),
@@ -87,6 +97,8 @@ export function statusOf(stored: StoredIntegration, numbers: Numbers, now: numbe
     dryRun: stored.config.dryRun,
     listings: numbers.listings.filter(isOf).map((one) => ({ side: one.side, state: one.storedAt !== null ? 'stored' : one.listedAt !== null ? 'listed' : 'listing', records: one.records, total: one.total })),
     blindWindows: blindWindows(stored),
+    verifications: runs.filter(({ kind }) => kind !== 'sweep').map((run) => runningOf(run, now)),
+    sweep: sweepStatusOf(stored, runs.find(({ kind }) => kind === 'sweep'), lastRound, now),
   };
 }
 

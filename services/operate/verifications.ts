@@ -1,53 +1,66 @@
-/** Runs of verify: started, watched and read by id. They live in this process; the newest few are kept. */
-import type { Certificate, Verification } from '../../schemas/api.ts';
+/**
+ * The runs that this process carries on (carry-on.ts): it takes up every one that no process works on, whoever started
+ * it. One process at a time does a run; its lock ends with the process, and another goes on from the row.
+ */
+import type { Locks } from '../../store/locks.ts';
+import { runningKeys } from '../../store/verifications.ts';
+import type { RunKey } from '../../store/verifications.ts';
+import { carryOn } from './carry-on.ts';
+import type { CarryOnOptions } from './carry-on.ts';
+
+export interface VerificationsOptions extends CarryOnOptions {
+  readonly locks: Pick<Locks, 'tryHold'>;
+}
 
 export interface Verifications {
-  /** Starts a run and returns at once. */
-  start(work: (signal: AbortSignal, onProgress: (examined: number) => void) => Promise<Certificate>): Verification;
-  get(id: string): Verification | null;
-  /** Ends the runs and waits for them. */
+  /** Looks for runs at once. */
+  poke(): void;
+  /** Lets the steps at hand end; the runs go on where they are next time. */
   stop(): Promise<void>;
 }
 
-export interface VerificationsOptions {
-  readonly newId: () => string;
-  readonly describe: (error: unknown) => NonNullable<Verification['error']>;
-}
+const LOOK_EVERY_MS = 1_000;
 
-const KEPT = 20;
-
-export function createVerifications({ newId, describe }: VerificationsOptions): Verifications {
-  const runs = new Map<string, Verification>();
-  const under = new Set<Promise<void>>();
+export function createVerifications(options: VerificationsOptions): Verifications {
+  const { pool, locks, sleep, onFailure } = options;
   const stopping = new AbortController();
+  const here = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  let nudge = new AbortController();
 
-  function set(run: Verification): void {
-    runs.set(run.id, run);
-  }
-  async function follow(id: string, work: Parameters<Verifications['start']>[0]): Promise<void> {
-    const onProgress = (examined: number): void => set({ id, state: 'running', examined, error: null, certificate: null });
+  async function hold(key: RunKey, signal: AbortSignal): Promise<void> {
+    const held = await locks.tryHold(`verification ${key.tenantId}/${key.integrationId}/${key.runId}`);
+    if (!held) return;
     try {
-      const certificate = await work(stopping.signal, onProgress);
-      set({ id, state: 'done', examined: runs.get(id)?.examined ?? 0, error: null, certificate });
-    } catch (error) {
-      set({ id, state: 'failed', examined: runs.get(id)?.examined ?? 0, error: describe(error), certificate: null });
+      await carryOn(options, key, AbortSignal.any([signal, held.signal]));
+    } finally {
+      await held.release();
     }
   }
+  function takeUp(key: RunKey): void {
+    const stop = new AbortController();
+    const ended = hold(key, AbortSignal.any([stopping.signal, stop.signal])).catch(onFailure).finally(() => here.delete(key.runId));
+    here.set(key.runId, { stop, ended });
+  }
+  async function look(): Promise<void> {
+    const running = await runningKeys(pool);
+    const known = new Set(running.map(({ runId }) => runId));
+    for (const [runId, one] of here) if (!known.has(runId)) one.stop.abort();
+    for (const key of running) if (!here.has(key.runId)) takeUp(key);
+  }
+  async function watch(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      nudge = new AbortController();
+      await look().catch(onFailure);
+      await sleep(LOOK_EVERY_MS, AbortSignal.any([stopping.signal, nudge.signal]));
+    }
+    await Promise.all([...here.values()].map(({ ended }) => ended));
+  }
+  const watching = watch();
   return {
-    start: (work) => {
-      const run: Verification = { id: newId(), state: 'running', examined: 0, error: null, certificate: null };
-      set(run);
-      const oldest = [...runs.values()].find(({ state }) => state !== 'running');
-      if (runs.size > KEPT && oldest) runs.delete(oldest.id);
-      const following = follow(run.id, work);
-      under.add(following);
-      void following.finally(() => under.delete(following));
-      return run;
-    },
-    get: (id) => runs.get(id) ?? null,
-    stop: async () => {
+    poke: () => nudge.abort(),
+    stop: () => {
       stopping.abort();
-      await Promise.all(under);
+      return watching;
     },
   };
 }

@@ -2,9 +2,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GroupState } from '../../domain/link.ts';
 import { UNKNOWN_TIME } from '../../domain/link.ts';
-import { zVerification } from '../../schemas/api.ts';
-import type { Certificate, Verification } from '../../schemas/api.ts';
+import { zVerification } from '../../schemas/verification.ts';
+import type { Certificate, Verification } from '../../schemas/verification.ts';
+import { inTransaction } from '../../runtime/database.ts';
+import { zCertificate, zCertificateList, zFindingList } from '../../schemas/verification.ts';
+import { zStatus } from '../../schemas/api.ts';
+import { listAudit } from '../../store/audit.ts';
 import { setPaused } from '../../store/integrations.ts';
+import { insertDeadLetters } from '../../store/quarantine.ts';
+import { parkHints } from '../../store/waiting-hints.ts';
+import { until } from '../../tests/flow/rig.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 import { INTEGRATION, openRig, TENANT } from '../../tests/operate-rig.ts';
 import type { Rig } from '../../tests/operate-rig.ts';
@@ -14,7 +21,9 @@ let rig: Rig;
 beforeAll(async () => { rig = await openRig(stack); });
 afterAll(async () => { await rig.close(); });
 beforeEach(async () => {
-  await rig.deps.pool.query('delete from links');
+  await rig.deps.pool.query('truncate links, verifications, verification_doubts, certificates, dead_letters, waiting_hints, audit');
+  rig.hubspot.control.clearFaults();
+  rig.hubspot.control.resetCounts();
   await rig.bevatel.control.sql('delete from contacts');
   for (const { id } of rig.hubspot.control.contacts()) rig.hubspot.control.archive(id);
 });
@@ -56,6 +65,7 @@ async function certificate(settleMs = 0): Promise<Certificate> {
   return told;
 }
 
+const OLD: GroupState = { base: [['old'], ['old']] };
 const HELD: GroupState = { held: { type: 'create_create', since: 1, bevatel: ['A'], external: ['B'], bevatelTime: UNKNOWN_TIME, externalTime: UNKNOWN_TIME } };
 
 describe('verify', () => {
@@ -122,6 +132,92 @@ describe('verify', () => {
       bevatelId, externalId: externals[index] ?? '', bevatel: { contact_first_name: 'a', company_name: null, email: null }, external: { firstname: 'a', company: null, email: null },
     })));
     expect(await certificate()).toMatchObject({ ok: true, pairs: 250, equal: 250, calls: { read: 6 } });
+  });
+
+  it('looks at everything again that is in doubt, however much it is, and holds a page of it at a time', async () => {
+    const ids = await rig.bevatel.control.seed(TENANT, Array.from({ length: 250 }, () => ({ fields: { contact_first_name: 'new' } })));
+    const externals = rig.hubspot.control.seed(Array.from({ length: 250 }, () => ({ firstname: 'old' })));
+    await rig.store(...ids.map((bevatelId, index) => ({
+      bevatelId, externalId: externals[index] ?? '', bevatel: { contact_first_name: 'old', company_name: null, email: null }, external: { firstname: 'old', company: null, email: null },
+      state: { groups: { contact_first_name: OLD } },
+    })));
+    expect(await certificate()).toMatchObject({ ok: false, unseen: 250, unexplained: 250, calls: { read: 12 }, samples: { length: 150 } });
+  });
+
+  it('explains what waits in quarantine or for its read (I8)', async () => {
+    const quarantined = await pair({ company: ['A', 'new'], seen: ['A', 'A'], group: { base: [['A'], ['A']] } });
+    const waiting = await pair({ company: ['new', 'A'], seen: ['A', 'A'], group: { base: [['A'], ['A']] } });
+    const [stray = ''] = rig.hubspot.control.seed([{ firstname: 'Y' }]);
+    const at = { tenantId: TENANT, integrationId: INTEGRATION };
+    await inTransaction(rig.deps.pool, (client) => insertDeadLetters(client, [quarantined.externalId, stray].map((recordId) => ({
+      ...at, deadLetterId: recordId, side: 'external', recordId, code: 'value_invalid', detail: null, stage: 'reconcile', topic: 't', partition: 0, offset: recordId, key: null, bytes: Buffer.alloc(0), deadAt: 1,
+    }))));
+    await parkHints(rig.deps.pool, [{
+      ...at, hintId: 'h', side: 'bevatel', recordId: waiting.bevatelId, lane: 'repair', origin: 'operator', event: 'changed', field: null, value: null, revision: null, occurredAt: null, receivedAt: 1, mergedInto: null,
+    }], 1, 1);
+    expect(await certificate()).toMatchObject({ ok: true, held: 1, inFlight: 1, oneSided: { explained: 1 }, byReason: { 'held:dead_letter:value_invalid': 2, 'in_flight:read_asked': 1 } });
+  });
+
+  it('keeps its certificates: listed, shown whole, with all that is open, and alike when nothing moved', async () => {
+    const { linkId, externalId } = await pair({ company: ['A', 'B'], group: { base: [['o'], ['o']] } });
+    await pair({ company: ['A', 'A'] });
+    const [one, two] = [await certificate(), await certificate()];
+    expect(two).toMatchObject({ digest: one.digest, rules: one.rules, kind: 'verify', scope: 'integration', requestedBy: 'mona' });
+    rig.hubspot.control.edit(externalId, { company: 'A' });
+    const three = await certificate();
+    expect(three.digest).not.toBe(one.digest);
+    const page = zCertificateList.parse((await rig.get('/v1/certificates?limit=2')).body);
+    expect(page).toMatchObject({ certificates: [{ id: three.id, ok: true }, { id: two.id, ok: false, unexplained: 1 }], next: two.id });
+    expect(zCertificateList.parse((await rig.get(`/v1/certificates?limit=2&after=${page.next}`)).body)).toMatchObject({ certificates: [{ id: one.id }], next: null });
+    expect(zCertificate.parse((await rig.get(`/v1/certificates/${one.id}`)).body)).toEqual(one);
+    expect(zFindingList.parse((await rig.get(`/v1/certificates/${one.id}/findings`)).body)).toMatchObject({ findings: [{ side: null, linkId, externalId, groups: [{ kind: 'differing', group: 'company_name', reason: 'no_verdict' }], asked: null }], next: null });
+    expect(await rig.get('/v1/certificates/nosuch')).toMatchObject({ status: 404 });
+  });
+
+  it('I8: one record that its system refuses to show stops only itself', async () => {
+    for (let count = 0; count < 3; count += 1) await pair({ company: ['A', 'A'] });
+    const refuse = (times?: number) => rig.hubspot.control.addFault({ endpoint: 'contacts.batchRead', fault: { kind: 'status', status: 400, category: 'VALIDATION_ERROR' }, ...(times === undefined ? {} : { times }) });
+    refuse(3);
+    expect(await certificate()).toMatchObject({ ok: true, equal: 3, byReason: {} });
+    refuse();
+    expect(await run()).toMatchObject({ state: 'failed', certificate: null, error: { code: expect.any(String) as string } });
+  });
+
+  it('is cancelled at a word, which is audited; a second word is refused', async () => {
+    rig.hubspot.control.addFault({ endpoint: 'contacts.list', fault: { kind: 'hold_before' } });
+    const { id } = zVerification.parse((await rig.post('/v1/verifications', { tenant: TENANT, integration: INTEGRATION })).body);
+    await until('the listing is held', () => rig.hubspot.control.heldCount() === 1);
+    expect(zStatus.parse((await rig.get('/v1/status')).body).integrations[0]?.verifications).toMatchObject([{ id, kind: 'verify', phase: 'external', waiting: null }]);
+    expect(await rig.post(`/v1/verifications/${id}/cancel`, {})).toMatchObject({ status: 200, body: { id, state: 'cancelled', certificate: null } });
+    expect(await rig.post(`/v1/verifications/${id}/cancel`, {})).toMatchObject({ status: 409, body: { error: { code: 'state_moved' } } });
+    expect((await listAudit(rig.deps.pool, TENANT, 10)).map(({ actor, action }) => `${actor} ${action}`)).toEqual(['mona verify.cancel', 'mona verify']);
+    rig.hubspot.control.releaseHeld();
+    await until('its lock is free', async () => (await rig.deps.pool.query("select from pg_locks l join pg_database d on d.oid = l.database where l.locktype = 'advisory' and d.datname = current_database()")).rowCount === 0);
+    expect(await rig.get(`/v1/verifications/${id}`)).toMatchObject({ body: { state: 'cancelled' } });
+  });
+
+  it('I10: waits for a system that throttles or is away, says so, and is no failure', async () => {
+    await pair({ company: ['A', 'A'] });
+    rig.hubspot.control.addFault({ endpoint: 'contacts.list', fault: { kind: 'status', status: 429, policyName: 'TEN_SECONDLY_ROLLING', headers: { 'retry-after': '3' } }, times: 1 });
+    rig.hubspot.control.addFault({ endpoint: 'contacts.batchRead', fault: { kind: 'status', status: 503 }, times: 2 });
+    const started = zVerification.parse((await rig.post('/v1/verifications', { tenant: TENANT, integration: INTEGRATION, settleMs: 0 })).body);
+    const now = async (): Promise<Verification> => zVerification.parse((await rig.get(`/v1/verifications/${started.id}`)).body);
+    await until('it says that it is throttled', async () => (await now()).waiting?.code === 'rate_limited');
+    expect((await now()).waiting?.until).toBeGreaterThan(Date.now());
+    await until('it says that the system is away', async () => (await now()).waiting?.code === 'system_unavailable');
+    await until('it has ended', async () => (await now()).state === 'done');
+    expect(await now()).toMatchObject({ state: 'done', waiting: null, etaMs: null, certificate: { ok: true, equal: 1 } });
+  });
+
+  it('does not outlive the rules that it compares by', async () => {
+    rig.hubspot.control.addFault({ endpoint: 'contacts.list', fault: { kind: 'hold_before' } });
+    const { id } = zVerification.parse((await rig.post('/v1/verifications', { tenant: TENANT, integration: INTEGRATION })).body);
+    await until('the listing is held', () => rig.hubspot.control.heldCount() === 1);
+    await rig.deps.pool.query(`update integrations set config = jsonb_set(config, '{direction}', '"to_bevatel"'), applied_at = applied_at + 1`);
+    rig.hubspot.control.releaseHeld();
+    await until('it has ended', async () => zVerification.parse((await rig.get(`/v1/verifications/${id}`)).body).state === 'failed');
+    expect(await rig.get(`/v1/verifications/${id}`)).toMatchObject({ body: { error: { code: 'state_moved' } } });
+    await rig.deps.pool.query(`update integrations set config = jsonb_set(config, '{direction}', '"both"'), applied_at = applied_at + 1`);
   });
 
   it('works while the integration is paused, and is refused for one that is not there', async () => {

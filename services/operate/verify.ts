@@ -1,173 +1,100 @@
 /**
- * Verify: reads both sides as they are now and tells of every pair whether it agrees, or why not (I1). Read-only.
+ * One step of a run: compare a page, and store what it showed (I1). A run is what its row says, so that it goes on where
+ * it was after a crash, and memory holds one page however many links there are.
  *
- * 1. Walk the links by id, read both records of each in batches, examine (domain/verify.ts).
- * 2. List each side and look for records that no link knows.
- * 3. What is not explained yet (under way, not captured yet, not linked yet) is looked at again until it is, or until
- *    `settleMs` is over; what is unexplained then makes the certificate fail.
- * Memory holds one page and the links of step 3, of which at most MAX_DOUBTS are looked at again.
+ * | phase | a step |
+ * |---|---|
+ * | `bevatel`, `external` | lists a page of the side and looks for records that no link knows |
+ * | `links`    | reads both records of a page of links and examines them; or of a certificate's doubts, or of a contact |
+ * | settling   | looks at a page of doubts again (on their way, not captured yet, unexplained); a repair mends what is still there |
+ *
+ * Settling comes at the end; a sweep does it now and then on its way as well. It goes in rounds until nothing is in
+ * doubt or its time is over. What a step found is stored by compare-and-set; of a step that another process or a
+ * cancellation overtook, nothing counts.
  */
-import type { Pool } from 'pg';
-import { buildContext } from '../../domain/context.ts';
-import type { LinkContext } from '../../domain/context.ts';
-import { idOn } from '../../domain/link.ts';
-import type { Link } from '../../domain/link.ts';
-import { examineOneSided, examinePair } from '../../domain/verify.ts';
-import type { Finding, LiveRecord } from '../../domain/verify.ts';
-import type { Sleep } from '../../runtime/sleep.ts';
-import type { Certificate } from '../../schemas/api.ts';
-import type { ReadResult } from '../../schemas/record.ts';
-import { SIDES } from '../../schemas/value.ts';
+import { counted } from '../../domain/tally.ts';
+import type { Examined } from '../../domain/tally.ts';
+import { isDoubtful } from '../../domain/verify.ts';
 import type { Side } from '../../schemas/value.ts';
-import { pageLinks, readLink, unlinkedIds } from '../../store/conflicts.ts';
-import type { StoredIntegration } from '../../store/integrations.ts';
-import { patiently } from './patiently.ts';
-import { createTally } from './certificate.ts';
-import type { Tally } from './certificate.ts';
-import type { ReadOptions, SideReader, SideReaders } from './side-reader.ts';
+import { findLinksOfContact, pageLinks } from '../../store/conflicts.ts';
+import { pageDoubts } from '../../store/doubts.ts';
+import type { Doubt } from '../../store/doubts.ts';
+import type { RunPhase, RunProgress } from '../../store/verifications.ts';
+import { digestOf } from './digest.ts';
+import { examineLinks, examineSubjects, findStray, straysAmong } from './examine.ts';
+import { lookAgain } from './look-again.ts';
+import { goOn, PAGE } from './step.ts';
+import type { Step, StepDeps, StepOutcome, Work } from './step.ts';
 
-export interface VerifyOptions {
-  readonly pool: Pool;
-  readonly integration: StoredIntegration;
-  readonly readers: SideReaders;
-  readonly settleMs: number;
-  readonly clock: () => number;
-  readonly sleep: Sleep;
-  readonly signal: AbortSignal;
-  /** How many records were examined so far. */
-  readonly onProgress: (examined: number) => void;
-}
+/** So many steps of a sweep go by between two looks at its doubts. */
+const SWEEP_SECTION = 10;
 
-const PAGE = 100;
-const AGAIN_MS = 500;
-const MAX_DOUBTS = 10_000;
+const NEXT: Readonly<Record<RunPhase, RunPhase>> = { bevatel: 'external', external: 'links', links: 'end', end: 'end' };
 
-interface Examined {
-  readonly link: Link;
-  readonly findings: readonly Finding[];
-}
-
-interface Run extends VerifyOptions {
-  readonly context: LinkContext;
-  readonly tally: Tally;
-}
-
-/** Throws SyncError of the systems, or the signal's reason. */
-export async function verifyIntegration(options: VerifyOptions): Promise<Certificate> {
-  const { integration, clock } = options;
-  const run: Run = { ...options, context: buildContext(integration.config), tally: createTally() };
-  const startedAt = clock();
-  const doubts: Link[] = [];
-  let doubted = 0;
-  for await (const { link, findings } of examineAll(run)) {
-    if (isDoubtful(findings) && doubts.length < MAX_DOUBTS) doubts.push(link);
-    else run.tally.count(link, findings);
-    doubted += 1;
-    options.onProgress(doubted);
-  }
-  const strays = { bevatel: await straysOf(run, 'bevatel'), external: await straysOf(run, 'external') };
-  await settle(run, doubts, strays, startedAt);
-  for (const side of SIDES) run.tally.strays(side, strays[side]);
-  return run.tally.certificate({ tenant: integration.tenantId, integration: integration.integrationId, startedAt, finishedAt: clock() });
-}
-
-/** Nothing that stays as it is: it is explained for now only, or not at all. */
-function isDoubtful(findings: readonly Finding[]): boolean {
-  return findings.some(({ kind }) => kind === 'in_flight' || kind === 'unseen' || kind === 'differing' || kind === 'unlinked');
-}
-
-async function* examineAll(run: Run): AsyncGenerator<Examined> {
-  let after = '';
-  for (;;) {
-    run.signal.throwIfAborted();
-    const page = (await pageLinks(run.pool, run.integration, after, PAGE)).map(({ link }) => link);
-    const last = page.at(-1);
-    if (!last) return;
-    after = last.linkId;
-    yield* await examinePage(run, page);
+/** Throws SyncError of the systems and of the database: then it may be taken again. */
+export async function takeStep(deps: StepDeps, work: Work, signal: AbortSignal): Promise<StepOutcome> {
+  const { tenantId, integrationId } = work.run;
+  const onCall = (kind: 'list' | 'read'): void => { work.uncounted[kind] += 1; };
+  const step: Step = { ...deps, ...work, examining: { pool: deps.pool, key: { tenantId, integrationId }, context: work.context, readers: work.readers, signal, onCall } };
+  if (step.run.settling) return lookAgain(step, step.run.settling);
+  switch (step.run.phase) {
+    case 'bevatel':
+    case 'external': return list(step, step.run.phase, signal);
+    case 'links': return walk(step);
+    case 'end': return { kind: 'ripe' };
+    default: return step.run.phase satisfies never;
   }
 }
 
-async function examinePage(run: Run, links: readonly Link[]): Promise<readonly Examined[]> {
-  const pairs = links.filter((link) => link.bevatelId !== null && link.externalId !== null && !link.erased);
-  const [bevatel, external] = await Promise.all(SIDES.map((side) => readSide(run, side, pairs.flatMap((link) => idOn(link, side) ?? []))));
-  return links.map((link) => {
-    const live = { bevatel: bevatel?.get(link.bevatelId ?? ''), external: external?.get(link.externalId ?? '') };
-    if (!live.bevatel || !live.external) return { link, findings: [examineOneSided(link, run.context)] };
-    return { link, findings: examinePair(link, { bevatel: live.bevatel, external: live.external }, run.context) };
-  });
+async function list(step: Step, side: Side, signal: AbortSignal): Promise<StepOutcome> {
+  const { run, readers, context, examining } = step;
+  examining.onCall('list');
+  const page = await readers[side].list({ cursor: run.cursor, fields: context.mapping.fields[side].slice(0, 1) }, { signal, lane: 'repair' });
+  const strays = await straysAmong(examining, side, page.records.map(({ id }) => id));
+  const listed = { ...run.tally.listed, [side]: run.tally.listed[side] + page.records.length };
+  return found(step, strays, { phase: page.next === null ? NEXT[side] : side, cursor: page.next, records: page.records.length, tally: { ...run.tally, listed } });
 }
 
-async function readSide(run: Run, side: Side, ids: readonly string[]): Promise<ReadonlyMap<string, LiveRecord>> {
-  const reader = run.readers[side];
-  const found = new Map<string, LiveRecord>();
-  const size = reader.capabilities.batch.read;
-  for (let from = 0; from < ids.length; from += size) {
-    const results = await patiently(run, () => reader.read(ids.slice(from, from + size), { fields: run.context.mapping.fields[side], histories: false }, callOptions(run)));
-    run.tally.call('read');
-    for (const result of results) found.set(result.id, liveOf(result));
-  }
-  for (const id of ids) if (!found.has(id)) found.set(id, { gone: 'unanswered' });
-  return found;
-}
-
-function liveOf(result: ReadResult): LiveRecord {
-  if (result.kind === 'found') return { values: result.record.values };
-  return { gone: result.kind === 'merged' ? 'merged' : result.how };
-}
-
-/** Ids that the side lists and no link has. */
-async function straysOf(run: Run, side: Side): Promise<readonly string[]> {
-  const reader: SideReader = run.readers[side];
-  const strays: string[] = [];
-  let cursor: string | null = null;
-  do {
-    run.signal.throwIfAborted();
-    const at: string | null = cursor;
-    const page: Awaited<ReturnType<SideReader['list']>> = await patiently(run, () => reader.list({ cursor: at, fields: run.context.mapping.fields[side].slice(0, 1) }, callOptions(run)));
-    run.tally.call('list');
-    strays.push(...await unlinkedIds(run.pool, run.integration, side, page.records.map(({ id }) => id)));
-    cursor = page.next;
-  } while (cursor !== null);
-  return strays;
-}
-
-/** Looks again at what was in doubt until nothing is, or the time is over; then counts it as it is. */
-async function settle(run: Run, doubts: Link[], strays: Record<Side, readonly string[]>, startedAt: number): Promise<void> {
-  const { clock, sleep, settleMs, signal } = run;
-  const until = Math.max(clock(), startedAt) + settleMs;
-  let open: readonly Link[] = doubts;
-  for (;;) {
-    const examined = await examineAgain(run, open);
-    for (const side of SIDES) strays[side] = strays[side].length > 0 ? await stillStray(run, side, strays[side]) : [];
-    const settled = examined.filter(({ findings }) => !isDoubtful(findings));
-    const doubtful = examined.filter(({ findings }) => isDoubtful(findings));
-    const isOver = clock() >= until || (doubtful.length === 0 && strays.bevatel.length + strays.external.length === 0);
-    for (const { link, findings } of isOver ? examined : settled) run.tally.count(link, findings);
-    if (isOver) return;
-    open = doubtful.map(({ link }) => link);
-    await sleep(AGAIN_MS, signal);
-    signal.throwIfAborted();
+async function walk(step: Step): Promise<StepOutcome> {
+  const { run, pool, examining } = step;
+  const { scope } = run.order;
+  switch (scope.kind) {
+    case 'all': {
+      const links = (await pageLinks(pool, run, run.cursor ?? '', PAGE)).map(({ link }) => link);
+      return found(step, await examineLinks(examining, links), { ...at(links.at(-1)?.linkId), records: links.length, tally: run.tally });
+    }
+    case 'certificate': {
+      const doubts = await pageDoubts(pool, { ...run, runId: scope.certificateId }, placeOf(run.cursor), { limit: PAGE, openOnly: false });
+      const last = doubts.at(-1);
+      return found(step, await examineSubjects(examining, doubts), { ...at(last && JSON.stringify([last.subject, last.id])), records: doubts.length, tally: run.tally });
+    }
+    case 'contact': {
+      const links = (await findLinksOfContact(pool, scope.contactId, run)).map(({ link }) => link);
+      const examined = links.length > 0 ? await examineLinks(examining, links) : await findStray(examining, scope.contactId);
+      return found(step, examined, { ...at(undefined), records: links.length, tally: run.tally });
+    }
+    default: return scope satisfies never;
   }
 }
 
-/** With the links as they stand now; one that is gone was absorbed by another. */
-async function examineAgain(run: Run, links: readonly Link[]): Promise<readonly Examined[]> {
-  const examined: Examined[] = [];
-  for (let from = 0; from < links.length; from += PAGE) {
-    const fresh = await Promise.all(links.slice(from, from + PAGE).map((link) => readLink(run.pool, link)));
-    examined.push(...await examinePage(run, fresh.flatMap((stored) => stored?.link ?? [])));
-  }
-  return examined;
+/** The place behind a page; behind the last one comes the next phase. */
+function at(cursor: string | undefined): Pick<RunProgress, 'phase' | 'cursor'> {
+  return cursor === undefined ? { phase: NEXT.links, cursor: null } : { phase: 'links', cursor };
 }
 
-/** A record that was listed may have been linked, or deleted, meanwhile. */
-async function stillStray(run: Run, side: Side, ids: readonly string[]): Promise<readonly string[]> {
-  const unlinked = await unlinkedIds(run.pool, run.integration, side, ids);
-  const live = await readSide(run, side, unlinked);
-  return unlinked.filter((id) => 'values' in (live.get(id) ?? { gone: '' }));
+function placeOf(cursor: string | null): readonly [string, string] | null {
+  return cursor === null ? null : JSON.parse(cursor) as [string, string];
 }
 
-function callOptions(run: Run): ReadOptions {
-  return { signal: run.signal, lane: 'repair' };
+interface Found extends Pick<RunProgress, 'phase' | 'cursor' | 'tally'> {
+  readonly records: number;
+}
+
+function found(step: Step, examined: readonly Examined[], { phase, cursor, records, tally }: Found): Promise<StepOutcome> {
+  const doubts = examined.filter(({ findings }) => isDoubtful(findings)).map((one): Doubt => ({ ...one, drift: null, asked: null, deferred: null }));
+  const settles = phase === 'end' || (step.run.kind === 'sweep' && step.run.step % SWEEP_SECTION === SWEEP_SECTION - 1);
+  return goOn(step, {
+    phase, cursor, tally: counted(tally, examined, [], true, digestOf),
+    settling: settles ? { until: step.clock() + step.run.order.settleMs, after: null, round: 0, backlog: 0 } : null,
+  }, { records, saved: doubts });
 }

@@ -10,6 +10,7 @@ import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import type { KafkaRecord } from '../../runtime/kafka.ts';
+import type { PersonHashes } from '../../runtime/person-hash.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import type { ContactDecision } from '../../schemas/decision.ts';
 import { otherSide } from '../../schemas/value.ts';
@@ -20,6 +21,7 @@ import { lockLinks, saveLinks } from '../../store/links.ts';
 import type { RecordRef } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
 import { findByMatchKeys, lockIdentities, replaceMatchKeys } from '../../store/match-keys.ts';
+import { insertErasures } from '../../store/erasures.ts';
 import { movePosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
 import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
@@ -27,11 +29,14 @@ import type { Quarantined } from '../../store/quarantine.ts';
 import type { BookSnapshot, IntegrationBook } from '../../store/integration-book.ts';
 import { decideBatch } from './decide-batch.ts';
 import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
+import { erasuresOf, keptOut } from './erased-persons.ts';
 import { Workspace } from './workspace.ts';
 
 export interface BatchDeps {
   readonly pool: Pool;
   readonly codec: Codec<ContactChange>;
+  /** Absent where no key is set: then an erasure stores no hashes, and a batch that would have to compare with stored ones is refused. */
+  readonly personHashes?: PersonHashes | null;
   /** The integrations as last read; read anew when a transaction sees others. */
   readonly book: Pick<IntegrationBook, 'snapshot' | 'refresh'>;
   readonly clock: () => number;
@@ -53,11 +58,13 @@ export type BatchOutcome =
 
 /** Throws SyncError `registry_unavailable` or a database error; both mean "again later", with nothing done. */
 export async function processBatch(deps: BatchDeps, batch: Batch): Promise<BatchOutcome> {
-  const decoded = await deps.codec.decodeAll(batch.records.map((record) => record.value));
+  // A record without a value is a tombstone: an erasure made the log forget what was said under its key.
+  const records = batch.records.filter((record) => record.value !== null);
+  const decoded = await deps.codec.decodeAll(records.map((record) => record.value));
   const changes: { change: ContactChange; offset: number }[] = [];
   const dead: Quarantined[] = [];
   decoded.forEach((one, index) => {
-    const record = batch.records[index] as KafkaRecord;
+    const record = records[index] as KafkaRecord;
     if (one.ok) changes.push({ change: one.value, offset: Number(record.offset) });
     else dead.push(deadLetter(deps, batch, record, null, null, one.error.code, null));
   });
@@ -91,12 +98,14 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
   if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
-  const result = decideBatch(workspace, { changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
+  const erasedAs = isMatching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
+  const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
   const { inserted, updated } = workspace.writes();
   const keyChanges = workspace.keyChanges();
   saveLinks(transaction, inserted, updated, now);
   replaceMatchKeys(transaction, keyChanges.links, keyChanges.rows);
   insertDecisions(transaction, result.decisions);
+  insertErasures(transaction, erasuresOf(result.erased, deps.personHashes ?? null, now));
   const invalid = quarantined(deps, batch, result);
   insertDeadLetters(transaction, [...dead, ...invalid]);
   for (const link of result.halting) haltIntegration(transaction, link, { code: 'required_missing', message: `link ${link.linkId} lacks a required value`, at: now });

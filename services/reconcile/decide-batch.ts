@@ -5,14 +5,15 @@ import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { matchKeys } from '../../domain/match.ts';
+import { matchKeys, personKeys } from '../../domain/match.ts';
 import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
+import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
-import type { Image, Lane, Value } from '../../schemas/value.ts';
+import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
-import { matchRecord } from './match-record.ts';
+import { keepOut, matchRecord } from './match-record.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 /** An integration as reconcile knows it. */
@@ -31,12 +32,24 @@ export interface BatchInput {
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
+  /** The erasure that keeps a person with any of these keys out; absent where nobody is kept out. */
+  readonly erasedAs?: (tenantId: string, personKeys: readonly string[]) => string | null;
+}
+
+/** A link whose person was erased by a change: as it was before. */
+export interface ErasedLink {
+  readonly erasureId: string;
+  readonly side: Side;
+  readonly system: string;
+  readonly before: Link;
+  readonly context: LinkContext;
 }
 
 export interface BatchResult {
   readonly decisions: readonly DecisionWrite[];
   /** Changes that break a type rule whose answer is quarantine, with the rule. */
   readonly invalid: readonly { readonly offset: number; readonly change: ContactChange; readonly integrationId: string; readonly reason: string }[];
+  readonly erased: readonly ErasedLink[];
   /** Links that lack a required value where that halts their integration (F8). */
   readonly halting: readonly Link[];
 }
@@ -44,23 +57,29 @@ export interface BatchResult {
 export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
   const decisions: DecisionWrite[] = [];
   const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
+  const erased: ErasedLink[] = [];
   const halting: Link[] = [];
   for (const { change, offset } of input.changes) {
     if (change.kind === 'listingEnded') continue;
+    const erasureId = change.kind === 'erased' ? input.newId() : null;
     for (const spoke of input.spokes(change)) {
       const integrationId = spoke.integration.integration;
       const entry = workspace.find(change.tenantId, integrationId, change.side, change.recordId);
-      const reason = change.kind === 'image' ? invalidReason(change, spoke.context, entry?.link) : null;
+      // Nothing of an erased person is kept, not even in quarantine.
+      const erasure = !entry && change.kind === 'image' ? input.erasedAs?.(change.tenantId, personKeys(spoke.context.mapping, change.side, change.image)) ?? null : null;
+      const reason = change.kind === 'image' && erasure === null && entry?.link.erased !== true ? invalidReason(change, spoke.context, entry?.link) : null;
       if (reason !== null) {
         invalid.push({ offset, change, integrationId, reason });
         continue;
       }
-      const decided = decideOne(workspace, spoke, change, entry, input);
+      if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
+      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
+      if (entry && erasureId !== null) workspace.erase(entry, erasureId);
       if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
       if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, `${input.source}:${offset}:${integrationId}`, input.now) });
     }
   }
-  return { decisions, invalid, halting };
+  return { decisions, invalid, halting, erased };
 }
 
 interface Decided {
@@ -72,11 +91,29 @@ interface Decided {
 function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
   const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
   if (!entry) return null;
+  const before = entry.link;
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
   const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
   workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
-  if (isOneSided(applied.link) && change.kind === 'image' && known) workspace.setKeys(entry, matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image));
+  if (known && isOneSided(applied.link) && !applied.link.erased) rekey(workspace, entry, before, change, spoke);
   return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+}
+
+/** An erased person's record is known by its id alone, so that nobody creates or links it. */
+function keptOut(workspace: Workspace, { integration }: Spoke, change: ContactChange, erasure: string, { newId }: BatchInput): Decided {
+  const { link } = keepOut(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, newId }, erasure);
+  return { link, verdict: 'skipped', groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' }] };
+}
+
+/** A record without a partner is found by the keys of its newest image; one that has just been parted from its partner, by those of its last. */
+function rekey(workspace: Workspace, entry: Entry, before: Link, change: ContactChange, { context, integration }: Spoke): void {
+  if (change.kind === 'image') workspace.setKeys(entry, matchKeys(context.mapping, integration, change.side, change.image));
+  else if (!isOneSided(before)) workspace.setKeys(entry, keysOfRemaining(entry.link, context, integration));
+}
+
+function keysOfRemaining(link: Link, { mapping }: LinkContext, integration: Integration): readonly string[] {
+  const side: Side = link.bevatelId === null ? 'external' : 'bevatel';
+  return matchKeys(mapping, integration, side, link.state.seen[side]?.values ?? {});
 }
 
 /** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
@@ -145,7 +182,7 @@ function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
   if (siblings.length === 0) return NO_OWN_TIMES;
   return (side, field, value) => {
     if (side !== 'bevatel') return null;
-    const lens = spoke.context.mapping.lenses.find((one) => one.lens.fields.bevatel.includes(field))?.lens;
+    const lens = spoke.context.mapping.owners.bevatel.get(field)?.lens;
     for (const { link: sibling } of siblings) {
       for (const attempt of sibling.state.attempts) {
         for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {

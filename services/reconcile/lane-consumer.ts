@@ -9,8 +9,9 @@ import type { SyncError } from '../../schemas/errors.ts';
 import { isSyncError } from '../../schemas/errors.ts';
 import { changesTopic, topicName } from '../../schemas/topics.ts';
 import type { Lane } from '../../schemas/value.ts';
-import { beginPosition, readPosition } from '../../store/positions.ts';
+import { beginPosition, passExpired, readPosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
+import { repairAll } from '../../store/start-run.ts';
 import { processBatch } from './batch.ts';
 import type { BatchDeps } from './batch.ts';
 import type { ReconcileMetrics } from './metrics.ts';
@@ -84,8 +85,8 @@ export async function consumeLane(options: LaneOptions): Promise<Consumption> {
       kind: 'stored', positionOf,
       onExpired: async (_topic, partition, from, to) => {
         options.metrics.expired.inc({ lane });
-        deps.logger.error({ topic, partition, from: String(from), to: String(to), code: 'position_expired' }, 'records were deleted before they were read; run verify');
-        await deps.pool.query('update positions set next_offset = $4 where consumer_group = $1 and topic = $2 and partition = $3 and next_offset < $4', [group, topic, partition, Number(to)]);
+        deps.logger.error({ topic, partition, from: String(from), to: String(to), code: 'position_expired' }, 'records were deleted before they were read; both sides are compared and repaired');
+        await repairAll(deps, `position_expired ${topic}-${partition}`, (transaction) => passExpired(transaction, { group, topic, partition }, Number(to)));
         await positionOf(topic, partition);
       },
     },

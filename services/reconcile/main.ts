@@ -2,12 +2,15 @@
 import type { Consumption } from '../../runtime/consume.ts';
 import type { Deps, Role } from '../../runtime/deps.ts';
 import { describeError } from '../../runtime/logger.ts';
+import { parsePersonHashes } from '../../runtime/person-hash.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
+import { checkHashKeys } from '../../store/erasures.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
-import { analyzeYoungTables } from '../../store/young-tables.ts';
 import { createLocks } from '../../store/locks.ts';
+import { analyzeYoungTables } from '../../store/young-tables.ts';
+import { runClearing } from './clear-traces.ts';
 import { keepDecided } from './decide-anew.ts';
 import { consumeLane } from './lane-consumer.ts';
 import { reconcileMetrics } from './metrics.ts';
@@ -23,15 +26,18 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
   const stopping = new AbortController();
   const book = new IntegrationBook(deps.pool);
   await book.refresh();
+  const personHashes = parsePersonHashes(deps.env);
+  await checkHashKeys(deps.pool, personHashes?.keyIds ?? []);
   const publisher = deps.kafka.publisher({ lingerMs: DECISIONS_LINGER_MS });
   const metrics = reconcileMetrics(deps.metrics);
-  const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book };
+  const batchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: deps.clock, newId: deps.newId, book, personHashes };
   const relayDeps = { pool: deps.pool, codec: deps.codec.decisions, publisher, topic: topicName(deps.config.topicPrefix, DECISIONS_TOPIC) };
   const onFatal = (error: Error): void => deps.logger.fatal({ err: describeError(error) }, 'reconcile cannot go on');
   const lanes = await Promise.all(LANES.map((lane) => consumeLane({ deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, sleep, onFatal })));
   const locks = createLocks(deps.pool);
   const background = [
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
+    runClearing({ pool: deps.pool, kafka: deps.kafka, publisher, topicPrefix: deps.config.topicPrefix, clock: deps.clock, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
     keepDecided({ ...deps, book, locks }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),

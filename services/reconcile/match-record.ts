@@ -4,10 +4,11 @@
  */
 import { chooseMatch } from '../../domain/match.ts';
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
-import type { Link, LinkHold } from '../../domain/link.ts';
+import { afterMerge, replaced } from '../../domain/gone.ts';
+import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { otherSide } from '../../schemas/value.ts';
-import type { Lane } from '../../schemas/value.ts';
+import type { Lane, Side } from '../../schemas/value.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 export interface Matching {
@@ -31,7 +32,24 @@ function byReference(workspace: Workspace, request: Matching): Entry | null {
   const partnerId = partnerOf(request);
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
+  if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: request.now, by: 'parted' });
+  if (isMadeAgain(partner.link, change.side)) return takePlace(workspace, partner, request);
   return idOn(partner.link, change.side) === null ? attach(workspace, partner, request) : reserve(workspace, request, hold('possible_duplicate', [partner.link], request.now));
+}
+
+/** The two were parted, and no operator has said since that they belong together. */
+function isApart(link: Link, { change }: Pick<Matching, 'change'>): boolean {
+  return link.state.apart?.some((one) => one.side === change.side && one.id === change.recordId) === true;
+}
+
+/** What is gone there is being made again: this is what came of it, seen before its answer. */
+function isMadeAgain(link: Link, side: Side): boolean {
+  return link.state.gone?.[side] !== undefined && link.state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
+}
+
+function takePlace(workspace: Workspace, entry: Entry, request: Matching): Entry {
+  workspace.change(entry, replaced(entry.link, request.change.side, request.change.recordId), null, request.now);
+  return entry;
 }
 
 /**
@@ -44,8 +62,9 @@ function byAbsorbedId(workspace: Workspace, request: Matching): Entry | null {
   const partnerId = partnerOf(request);
   const entry = absorbed.find(({ link }) => idOn(link, otherSide(change.side)) === partnerId) ?? absorbed[0];
   if (!entry) return null;
-  const seen = entry.link.state.seen[change.side];
-  const state = seen ? { ...entry.link.state, seen: { ...entry.link.state.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : entry.link.state;
+  const merged = afterMerge(entry.link.state, change.side);
+  const seen = merged.seen[change.side];
+  const state = seen ? { ...merged, seen: { ...merged.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : merged;
   workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
   return entry;
 }
@@ -57,7 +76,7 @@ function partnerOf({ change, integrationId }: Matching): string | undefined {
 
 function byKeys(workspace: Workspace, request: Matching): Entry {
   const { change, tenantId, integrationId, keys, now } = request;
-  const candidates = workspace.candidates(tenantId, integrationId, change.side, keys);
+  const candidates = workspace.candidates(tenantId, integrationId, change.side, keys).filter((entry) => !isApart(entry.link, request));
   const choice = chooseMatch(candidates.map((entry) => ({ linkId: entry.link.linkId, keys: entry.matchKeys })), keys);
   if (choice.kind === 'none') return reserve(workspace, request, null);
   const chosen = candidates.filter((entry) => (choice.kind === 'one' ? entry.link.linkId === choice.linkId : choice.linkIds.includes(entry.link.linkId)));
@@ -73,16 +92,26 @@ function attach(workspace: Workspace, entry: Entry, request: Matching): Entry {
   return entry;
 }
 
-function reserve(workspace: Workspace, request: Matching, held: LinkHold | null): Entry {
-  const { tenantId, integrationId, change } = request;
-  const link: Link = {
-    tenantId, integrationId, linkId: request.newId(),
+function reserve(workspace: Workspace, request: Matching, held: LinkHold | null, parted: Parted | null = null): Entry {
+  const state: LinkState = {
+    ...EMPTY_STATE,
+    ...(held ? { hold: held } : {}),
+    ...(parted ? { apart: [parted], alone: { since: request.now, reason: 'unlinked' } } : {}),
+  };
+  return workspace.create(newLink(request, state, false), held ? [] : request.keys);
+}
+
+/** The record of an erased person: its id and the erasure that keeps it out, nothing else. */
+export function keepOut(workspace: Workspace, request: Pick<Matching, 'tenantId' | 'integrationId' | 'change' | 'newId'>, erasure: string): Entry {
+  return workspace.create(newLink(request, { ...EMPTY_STATE, erasure }, true), []);
+}
+
+function newLink({ tenantId, integrationId, change, newId }: Pick<Matching, 'tenantId' | 'integrationId' | 'change' | 'newId'>, state: LinkState, erased: boolean): Link {
+  return {
+    tenantId, integrationId, linkId: newId(), state, erased,
     bevatelId: change.side === 'bevatel' ? change.recordId : null,
     externalId: change.side === 'external' ? change.recordId : null,
-    state: held ? { ...EMPTY_STATE, hold: held } : EMPTY_STATE,
-    erased: false,
   };
-  return workspace.create(link, held ? [] : request.keys);
 }
 
 function hold(kind: 'multi_match' | 'possible_duplicate', candidates: readonly Link[], now: number): LinkHold {

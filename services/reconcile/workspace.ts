@@ -80,6 +80,13 @@ export class Workspace {
     for (const side of SIDES) if (idOn(before, side) !== idOn(link, side)) this.#index(entry, side);
   }
 
+  /** Marks an erased link with the erasure that tells of it; its match keys go with its other traces. */
+  erase(entry: Entry, erasureId: string): void {
+    if (!entry.link.erased || entry.link.state.erasure !== undefined) return;
+    entry.link = { ...entry.link, state: { ...entry.link.state, erasure: erasureId } };
+    entry.isChanged = true;
+  }
+
   /** The keys that a one-sided link is found by from now on; none for a pair. */
   setKeys(entry: Entry, keys: readonly string[]): void {
     if (keys.length === entry.matchKeys.length && keys.every((key, index) => key === entry.matchKeys[index])) return;

@@ -1,5 +1,5 @@
 /** The Kafka port (runtime/kafka.ts) of one simulated process: late, lossy in its answers, and gone with the process. */
-import type { Kafka, PartitionOffset, Reader, ReaderOptions, TopicPartition } from '../../runtime/kafka.ts';
+import type { Kafka, PartitionOffset, Reader, ReaderOptions, TopicKeeping, TopicPartition } from '../../runtime/kafka.ts';
 import type { Message, Publisher } from '../../runtime/publisher.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import type { Incarnation } from './incarnation.ts';
@@ -22,6 +22,8 @@ export interface KafkaClientOptions {
 
 /** How long the client tries before it says that no broker answers. */
 const GIVES_UP_MS = 3_000;
+/** A week, and a day after the tombstone. */
+const KEEPING: TopicKeeping = { agedMs: 604_800_000, compactedMs: 86_400_000 };
 
 export function kafkaClient(options: KafkaClientOptions): Kafka {
   const { cluster, incarnation, faults } = options;
@@ -36,6 +38,7 @@ export function kafkaClient(options: KafkaClientOptions): Kafka {
     ensureTopics: () => Promise.resolve(),
     deleteTopics: () => Promise.resolve(),
     ranges: (topics) => asks(() => cluster.ranges(topics)),
+    keeping: (topics) => asks(() => new Map(topics.map((topic) => [topic, KEEPING]))),
     committed: (groupId, at) => asks(() => cluster.committed(groupId, at)),
     publisher: () => publisher(options),
     createReader: (reader) => new SimulatedReader(options, reader),

@@ -105,6 +105,7 @@ export class Lineage {
       case 'deleted':
       case 'restored':
       case 'erased':
+      case 'removed':
       case 'trouble': return;
       default: return fact satisfies never;
     }

@@ -36,6 +36,7 @@ export async function startDeliver(environment: Environment): Promise<void> {
     caller: (known, side) => callerOf(environment, known, side),
     completed: (_known, side, link, op) => completedWrite(side, link, op, () => null),
     onWritten: answerPublisher({ publisher: deps.kafka.publisher(), codec: deps.codec.changes, topicPrefix: environment.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),
+    personHashes: null,
     noAnswer: () => new SyncError('write_unanswered', 'the system did not name this operation in its answer'),
     metrics: deliverMetrics(deps.metrics, { record: () => undefined }),
   };

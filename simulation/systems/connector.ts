@@ -7,6 +7,7 @@ import { imageOf, indexed, revisionOf, stateAt, stateOf } from './record.ts';
 import type { RecordState, SimulatedRecord } from './record.ts';
 import { isLive } from './system.ts';
 import type { SimulatedSystem } from './system.ts';
+import { serveRemoval } from './removal.ts';
 import { partnerSystem, serveWrite } from './write.ts';
 
 export interface ConnectorOptions {
@@ -37,6 +38,10 @@ export function connectorOf(options: ConnectorOptions): Connector {
       const sentAt = clock();
       for (const op of operations) if (op.kind === 'update') options.tell({ kind: 'sent', at: sentAt, system: system.name, record: op.id, attempt: op.attemptId, values: op.values });
       return network.call('write', signal, () => operations.map((op) => serveWrite(system, op, { ...options, sentAt, fields })));
+    },
+    remove: (operations, { fields }, { signal }) => {
+      const sentAt = clock();
+      return network.call('write', signal, () => operations.map((op) => serveRemoval(system, op, { ...options, sentAt, fields })));
     },
     findByReference: (references, { fields }, { signal }) => network.call('read', signal, () => new Map(references.flatMap((reference): [string, RecordImage][] => {
       const record = system.referring(partnerSystem(system, options), reference);

@@ -2,7 +2,7 @@
  * A system with contacts: what people and automations do there, and what it makes of it. It knows nothing of links or of
  * the product; every change is told to the journal and to whoever listens (webhooks, change data capture).
  */
-import type { Fact, SystemName } from '../journal.ts';
+import type { Fact, Removed, SystemName } from '../journal.ts';
 import type { HistoryEntry } from '../../schemas/change.ts';
 import type { Capabilities } from '../../schemas/system.ts';
 import { sameValue } from '../../schemas/value.ts';
@@ -120,6 +120,13 @@ export class SimulatedSystem {
   end(record: SimulatedRecord, how: 'deleted' | 'restored' | 'erased', deed: number): void {
     this.#options.tell({ kind: how, ...this.#here(record.id), deed });
     this.become(record, how, how === 'erased' ? { life: how, fields: cleared(stateOf(record).fields), references: {} } : { life: how === 'restored' ? 'live' : how }, person(deed));
+  }
+
+  /** The product takes the record away. */
+  remove(record: SimulatedRecord, told: Pick<Removed, 'attempt' | 'integration' | 'sentAt' | 'way'>, author: Author): void {
+    this.#options.tell({ kind: 'removed', ...this.#here(record.id), ...told });
+    if (told.way === 'erase') this.become(record, 'erased', { life: 'erased', fields: cleared(stateOf(record).fields), references: {} }, author);
+    else this.become(record, 'deleted', { life: 'deleted' }, author);
   }
 
   /** The loser's values fill what the survivor lacks; some systems make a third record of the two. */

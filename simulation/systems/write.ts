@@ -77,7 +77,7 @@ export function partnerSystem(system: SimulatedSystem, { integration }: { readon
   return system.name === 'bevatel' ? integration : 'bevatel';
 }
 
-function author(system: SimulatedSystem): Author {
+export function author(system: SimulatedSystem): Author {
   return { actor: 'bevatel-sync', ours: system.dials.namesUs ? true : null, deed: null };
 }
 

@@ -1,5 +1,6 @@
 /** A world made from a schedule: systems with their people, the service's processes, Kafka, and what goes wrong between them. */
-import { Database, GatedPool } from '../engine/database.ts';
+import { GatedPool } from '../engine/database.ts';
+import type { Database } from '../engine/database.ts';
 import { Incarnation } from '../engine/incarnation.ts';
 import { kafkaClient } from '../engine/kafka-client.ts';
 import { KafkaCluster } from '../engine/kafka-cluster.ts';

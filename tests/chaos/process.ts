@@ -21,14 +21,14 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-export class RoleProcess {
-  readonly name: RoleName;
+export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
+  readonly name: N;
   readonly url: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #log: string[] = [];
   #child: ChildProcess | undefined;
 
-  constructor(name: RoleName, port: number, env: Readonly<Record<string, string>>) {
+  constructor(name: N, port: number, env: Readonly<Record<string, string>>) {
     this.name = name;
     this.url = `http://127.0.0.1:${port}`;
     this.#env = env;

@@ -21,7 +21,7 @@ it('I1: a held conflict is decided by the policy that is applied, without anothe
   });
   expect(await apply({ conflicts: { policy: 'external_wins' } })).toEqual({ outcome: 'CHANGED', listed: [] });
   await until('the external value is in Bevatel', async () => (await flow.contact(bevatelId))?.fields['company_name'] === 'HubSpot');
-  expect((await flow.verdicts(bevatelId, 'company_name')).at(-1)).toMatchObject({ verdict: 'converged' });
+  await until('the pair agrees', async () => (await flow.verdicts(bevatelId, 'company_name')).at(-1)?.verdict === 'converged');
   expect((await flow.decisions(bevatelId)).find(({ cause }) => cause === 'operator')?.groups).toMatchObject([{ rule: 'policy:external_wins', conflict: 'update_update_same_field' }]);
 });
 

@@ -6,11 +6,11 @@ import { applyIntegration } from '../../store/apply-integration.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import { readIntegration } from '../../store/integrations.ts';
 import { isolatedStack } from '../stack/fixture.ts';
-import { Flow, INTEGRATION, TENANT, until } from './rig.ts';
+import { Flow, INTEGRATION, SETTLE_MS, TENANT, until } from './rig.ts';
 import type { Pair } from './rig.ts';
 
-const GUARDS = { blankings: { count: 3 }, sameValue: { count: 3 }, creates: { count: 30 } };
-const flow = await Flow.open(await isolatedStack('flow-guards'), { integration: { guards: GUARDS } });
+const GUARDS = { deletes: { count: 3 }, blankings: { count: 3 }, sameValue: { count: 3 }, creates: { count: 40 } };
+const flow = await Flow.open(await isolatedStack('flow-guards'), { integration: { guards: GUARDS, deletes: { to_external: 'archive', to_bevatel: 'delete', settleMs: SETTLE_MS } } });
 await flow.start();
 const operator = { ...flow.deps, book: new IntegrationBook(flow.deps.pool) };
 
@@ -26,6 +26,41 @@ async function people(count: number, name: string): Promise<Pair[]> {
 async function companies(pairs: readonly Pair[]): Promise<unknown[]> {
   return Promise.all(pairs.map(async ({ bevatelId }) => (await flow.contact(bevatelId))?.fields['company_name']));
 }
+
+describe('a flood of deletions', () => {
+  const archived = (pairs: readonly Pair[]): number => pairs.filter(({ externalId }) => flow.hubspot.control.contact(externalId)?.archived === true).length;
+
+  /** Each settles at its own time: no more go than are allowed, the others are held. */
+  async function deleteAll(pairs: readonly Pair[]): Promise<number> {
+    for (const { bevatelId } of pairs) await flow.deleteContact(bevatelId);
+    await until('the others are held', async () => ((await openSet('delete'))?.records ?? 0) + archived(pairs) === pairs.length);
+    await flow.untilQuiet();
+    expect(archived(pairs)).toBeLessThanOrEqual(GUARDS.deletes.count);
+    return archived(pairs);
+  }
+  async function decide(decision: 'approve' | 'reject'): Promise<void> {
+    const set = await openSet('delete');
+    await decideChangeSet(operator, set?.id ?? '', { decision, token: set?.token ?? '', dryRun: false }, 'mona');
+  }
+
+  it('I9: is held as one change-set; rejected, the records stay, and their deletions are ignored from then on', async () => {
+    const pairs = await people(6, 'keep');
+    const gone = await deleteAll(pairs);
+    await decide('reject');
+    await flow.untilQuiet();
+    expect(archived(pairs)).toBe(gone);
+    const ignored = (await flow.links()).filter(({ bevatelId, state }) => state.gone?.bevatel?.ignored === true && pairs.some((pair) => pair.bevatelId === bevatelId));
+    expect(ignored).toHaveLength(pairs.length - gone);
+  });
+
+  it('I9: approved, it goes out', async () => {
+    const pairs = await people(5, 'remove');
+    await deleteAll(pairs);
+    await decide('approve');
+    await until('all are archived', () => archived(pairs) === pairs.length);
+    await flow.untilQuiet();
+  });
+});
 
 describe('a flood of blankings', () => {
   it('I9: is held as one change-set; what else was edited goes on; approved it goes out', async () => {

@@ -19,6 +19,7 @@ import type { CaptureRole } from '../../services/capture/main.ts';
 import { startCapture } from '../../services/capture/main.ts';
 import { startDeliver } from '../../services/deliver/main.ts';
 import type { DeliverSettings } from '../../services/deliver/settings.ts';
+import { startOperate } from '../../services/operate/main.ts';
 import { startReconcile } from '../../services/reconcile/main.ts';
 import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
 import { upsertIntegration } from '../../store/integrations.ts';
@@ -30,7 +31,8 @@ export const INTEGRATION = 'crm';
 export const SYNC_KEY = 'bevatel-key-of-the-sync';
 export const AGENT_KEY = 'bevatel-key-of-an-agent';
 export const PUBLISH_KEY = 'publish-key-of-acme-1';
-export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY };
+export const HASH_KEYS = '2027:the-first-secret-of-32-characters-or-more,2026:the-second-secret-of-32-characters-or-more';
+export const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-client-secret', BEVATEL_KEY: SYNC_KEY, ERASURE_HASH_KEYS: HASH_KEYS };
 /** Calls that are given up soon, so that a test need not wait long for what comes after. */
 export const HASTY: DeliverSettings = { callMs: 1_000, leaseMs: 3_000 };
 
@@ -40,6 +42,9 @@ export interface FlowOptions {
   readonly deliver?: DeliverSettings;
   readonly logTo?: DestinationStream;
 }
+
+/** A deletion is looked at once more after this (ms). */
+export const SETTLE_MS = 300;
 
 /** A decision as its row says it. */
 export interface Decided {
@@ -140,13 +145,29 @@ export class Flow {
     return this.#started(await startReconcile(this.#ownMetrics()));
   }
 
+  async startOperate(): Promise<Awaited<ReturnType<typeof startOperate>>> {
+    return this.#started(await startOperate(this.#ownMetrics()));
+  }
+
   async startCapture(): Promise<CaptureRole> {
     const role = await startCapture(this.#ownMetrics(), {
-      publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase(),
+      publicUrl: null, cdcUrl: this.bevatelDatabaseUrl, cdcName: this.cdcName,
       publishKeys: [{ tenantId: TENANT, key: PUBLISH_KEY }], coalesceMs: 5,
     });
     for (const hubspot of this.#hubspots) hubspot.control.configureWebhooks({ targetUrl: `${role.url}/hooks/hubspot` });
     return this.#started(role);
+  }
+
+  /** Of slot and publication. */
+  get cdcName(): string {
+    return `t_${this.stack.topicPrefix.replaceAll(/\W/g, '_')}`.slice(0, 60).toLowerCase();
+  }
+
+  /** What is done to Bevatel's table meanwhile does not come out of its write-ahead log. */
+  async withoutCdc(work: () => Promise<void>): Promise<void> {
+    await this.bevatel.control.sql(`alter publication ${this.cdcName} drop table contacts`);
+    await work();
+    await this.bevatel.control.sql(`alter publication ${this.cdcName} add table contacts`);
   }
 
   /** Waits until everything that was captured is decided and nothing is due. */
@@ -271,6 +292,11 @@ export class Flow {
     if (!answer.ok) throw new Error(`Bevatel answered ${answer.status}`);
   }
 
+  /** As somebody with access to Bevatel's tables would: its API has no way back. */
+  async undeleteContact(id: string): Promise<void> {
+    await this.bevatel.control.sql('update contacts set deleted_at = null where tenant_id = $1 and id = $2', [TENANT, id]);
+  }
+
   /** HubSpot's record of a Bevatel contact, by the reference that the link stores. */
   hubspotOf(bevatelId: string): Readonly<Record<string, string>> & { readonly id: string } | null {
     const found = this.hubspot.control.findBy('bevatel_contact_id', bevatelId);
@@ -296,6 +322,7 @@ export class Flow {
 
   async #close(): Promise<void> {
     await Promise.all(this.#roles.map((role) => role.stop()));
+    await this.bevatel.control.sql('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active', [this.cdcName]);
     await Promise.all([...this.#hubspots.map((hubspot) => hubspot.stop()), this.bevatel.stop()]);
   }
 }
@@ -310,6 +337,7 @@ function integrationFile(hubspot: HubSpotSandbox, bevatel: BevatelSandbox, chang
     bevatel: { baseUrl: bevatel.url, keyEnv: 'BEVATEL_KEY' },
     poll: { everyMs: 2_000 },
     invalid: 'skip',
+    deletes: { settleMs: SETTLE_MS },
     fields: [
       { bevatel: 'contact_first_name', external: 'firstname' },
       { bevatel: 'contact_last_name', external: 'lastname' },

@@ -20,7 +20,7 @@ import type { Outcome } from './outcomes.ts';
 import { absence } from './outcomes.ts';
 import { batchRead, listPage, lookUp, pageByReference } from './read-contacts.ts';
 import { deleteContact, eraseContact, mergeContacts } from './remove-contacts.ts';
-import { Refusal, faultsOf, header, ifMatch, invalid, parsed } from './requests.ts';
+import { Refusal, faultsOf, header, ifMatch, ifMatchAny, invalid, parsed } from './requests.ts';
 import { toContact } from './rows.ts';
 import type { Writer } from './write-contacts.ts';
 import { writeContacts } from './write-contacts.ts';
@@ -89,9 +89,9 @@ async function update(request: FastifyRequest, writer: Writer): Promise<Answer> 
 }
 
 async function remove(request: FastifyRequest, writer: Writer): Promise<Answer> {
-  const removal = { id: pathId(request), if_match: ifMatch(request) };
   const { erase } = parsed(z.object({ erase: z.enum(['true', 'false']).default('false') }), request.query);
-  return answer(await (erase === 'true' ? eraseContact(writer, removal) : deleteContact(writer, removal)));
+  const id = pathId(request);
+  return answer(await (erase === 'true' ? eraseContact(writer, { id, if_match: ifMatchAny(request) }) : deleteContact(writer, { id, if_match: ifMatch(request) })));
 }
 
 async function merge(request: FastifyRequest, writer: Writer): Promise<Answer> {

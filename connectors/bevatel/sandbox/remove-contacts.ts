@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 
 import { FIELD_NAMES } from '../contact-api.ts';
 import type { Outcome } from './outcomes.ts';
-import { absence, missedUpdate, versionMismatch } from './outcomes.ts';
+import { absence, versionMismatch } from './outcomes.ts';
 import { lookUp } from './read-contacts.ts';
 import type { ContactRow } from './rows.ts';
 import { toContact } from './rows.ts';
@@ -11,7 +11,8 @@ import type { Writer } from './write-contacts.ts';
 
 export interface Removal {
   id: string;
-  if_match: number;
+  /** Null: whatever its version is. */
+  if_match: number | null;
 }
 
 const DONE: Outcome = { status: 204 };
@@ -36,7 +37,7 @@ export async function eraseContact(writer: Writer, removal: Removal): Promise<Ou
   const erased = await inTransaction(writer, async (client) => {
     const { rowCount } = await client.query(
       `UPDATE contacts SET ${BLANK}, external_references = '{}', erased = true, updated_by = $4
-        WHERE tenant_id = $1 AND id = $2 AND version = $3`,
+        WHERE tenant_id = $1 AND id = $2 AND ($3::bigint IS NULL OR version = $3)`,
       [writer.tenantId, removal.id, removal.if_match, writer.actor],
     );
     if (rowCount !== 1) return false;
@@ -49,8 +50,7 @@ export async function eraseContact(writer: Writer, removal: Removal): Promise<Ou
 
 async function refusal(writer: Writer, removal: Removal): Promise<Outcome> {
   const [known = { row: undefined, erased: false }] = await lookUp(writer.pool, writer.tenantId, [removal.id]);
-  const outcome = missedUpdate(known, { if_match: removal.if_match, fields: {} }, undefined);
-  return outcome.status === 200 && outcome.contact !== undefined ? versionMismatch(outcome.contact) : outcome;
+  return absence(known) ?? (known.row === undefined ? { status: 404, error: { code: 'not_found' } } : versionMismatch(toContact(known.row)));
 }
 
 const FILLED = FIELD_NAMES.filter((name) => name !== 'tags' && name !== 'custom')

@@ -32,8 +32,16 @@ export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
 
 /** The version in `If-Match: "<version>"`; 428 when the header is missing. */
 export function ifMatch(request: FastifyRequest): number {
+  const version = ifMatchAny(request);
+  if (version === null) throw invalid([{ path: 'If-Match', message: 'must be "<version>"' }]);
+  return version;
+}
+
+/** The same, or null for `*`, any version: a privacy deletion may go over whatever the contact holds by now. */
+export function ifMatchAny(request: FastifyRequest): number | null {
   const header = request.headers['if-match'];
   if (header === undefined) throw new Refusal(428, { code: 'if_match_required' });
+  if (header.trim() === '*') return null;
   const version = /^"?(\d{1,15})"?$/.exec(header)?.[1];
   if (version === undefined) throw invalid([{ path: 'If-Match', message: 'must be "<version>"' }]);
   return Number(version);

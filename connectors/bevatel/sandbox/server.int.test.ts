@@ -186,11 +186,13 @@ describe('ending', () => {
     expect(left).toEqual([]);
   });
 
-  test('a deletion at an old version is refused', async () => {
+  test('a deletion at an old version is refused; an erasure may go over any', async () => {
     const made = await created({});
     await patch(made.id, 1, { owner: 'x' });
     expect((await call('DELETE', `/contacts/${made.id}`, undefined, { 'if-match': '"1"' })).status).toBe(412);
     expect((await call('DELETE', `/contacts/${made.id}`)).status).toBe(428);
+    expect((await call('DELETE', `/contacts/${made.id}`, undefined, { 'if-match': '*' })).status).toBe(422);
+    expect((await call('DELETE', `/contacts/${made.id}?erase=true`, undefined, { 'if-match': '*' })).status).toBe(204);
   });
 });
 

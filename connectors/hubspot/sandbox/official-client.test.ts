@@ -91,6 +91,33 @@ describe('official HubSpot client', () => {
     expect((await batchApi.read({ inputs: ids.map((id) => ({ id })), properties: [], propertiesWithHistory: [] })).results).toEqual([]);
   });
 
+  it('archives in batch whatever is there, frees unique values, and keeps what was archived until a person restores it', async () => {
+    const { batchApi, basicApi } = client.crm.contacts;
+    const made = await basicApi.create({ properties: { email: 'archived@example.test', bevatel_contact_id: 'b-archived' }, associations: [] });
+    await batchApi.archive({ inputs: [{ id: made.id }, { id: '999999' }] });
+    await batchApi.archive({ inputs: [{ id: made.id }] });
+    const read = (archived: boolean) => batchApi.read({ inputs: [{ id: made.id }], properties: ['email'], propertiesWithHistory: [] }, archived);
+    expect([(await read(false)).results, (await read(true)).results.map(({ id, archived }) => [id, archived])]).toEqual([[], [[made.id, true]]]);
+    const again = await basicApi.create({ properties: { email: 'archived@example.test', bevatel_contact_id: 'b-archived' }, associations: [] });
+    expect(again.id).not.toBe(made.id);
+    sandbox.control.restore(made.id);
+    expect((await read(false)).results.map(({ id }) => id)).toEqual([made.id]);
+    expect((await fault(batchApi.archive({ inputs: Array.from({ length: 101 }, (_, index) => ({ id: String(index) })) }))).code).toBe(400);
+  });
+
+  it('deletes for privacy by id, also what was archived, and blocks an address that nobody has', async () => {
+    const { basicApi } = client.crm.contacts;
+    const [live, archived] = sandbox.control.seed([{ email: 'live@gdpr.test' }, { email: 'archived@gdpr.test' }]) as [string, string];
+    await basicApi.archive(archived);
+    await basicApi.purge({ objectId: live });
+    await basicApi.purge({ objectId: archived });
+    expect((await fault(basicApi.getById(live))).code).toBe(404);
+    expect((await fault(basicApi.getById(archived, undefined, undefined, undefined, true))).code).toBe(404);
+    expect((await fault(basicApi.purge({ objectId: live }))).code).toBe(404);
+    await basicApi.purge({ objectId: 'nobody@gdpr.test', idProperty: 'email' });
+    expect((await fault(basicApi.create({ properties: { email: 'nobody@gdpr.test' }, associations: [] }))).code).toBe(400);
+  });
+
   it('searches with filters, a sort and paging, and refuses to go past 10,000 results', async () => {
     const ids = sandbox.control.seed(Array.from({ length: 250 }, (_, index) => ({ firstname: `S${index}`, company: 'Search Co' })));
     const filters = [{ propertyName: 'company', operator: FilterOperatorEnum.Eq, value: 'Search Co' }];

@@ -1,0 +1,137 @@
+/**
+ * Records that are not there: what a report of it is worth, and what brings a record back (design §5; I9).
+ *
+ * - A deletion is a candidate. It is looked at once more after the settle time, by an id read that then began: a merge or
+ *   a restore may explain it. Only what the system then calls deleted, or what it had told of its own accord and does not
+ *   know any more, is proven; an id that nobody explains is not.
+ * - A deletion that a removal of ours was under way for is our own, whoever tells of it first.
+ * - A record is back when a revision after its deletion is shown, or a by-id read that began after the report finds it.
+ *   What shows it otherwise makes a read due.
+ */
+import type { GoneHow } from '../schemas/system.ts';
+import { otherSide } from '../schemas/value.ts';
+import type { Side } from '../schemas/value.ts';
+import type { LinkContext } from './context.ts';
+import { eraseForSystem } from './erase.ts';
+import type { SideImage } from './fold.ts';
+import { withId } from './link.ts';
+import type { Attempt, Gone, Link, LinkState } from './link.ts';
+import { compareRevisions } from './revision.ts';
+
+export interface Absence {
+  readonly how: GoneHow;
+  /** A by-id read of delivery, the news as capture brought it (read there, or told by the system itself), the refusal of a write, or the answer to a removal. */
+  readonly by: 'read' | 'news' | 'told' | 'write' | 'removal';
+  /** Our clock at the start of the read or call, or at the receipt. */
+  readonly observedFrom: number;
+  /** The revision that the deletion made, where it is told. */
+  readonly revision: string | null;
+}
+
+/** Records a report that the record is not there. A privacy deletion ends all writes for ever and leaves nothing personal behind (I9, I11). */
+export function applyGone(link: Link, side: Side, absence: Absence, context: LinkContext, now: number): Link {
+  if (link.erased) return link;
+  if (absence.how === 'erased') return eraseForSystem(link, side, absence.observedFrom, now);
+  const { state } = link;
+  const isOurs = absence.by === 'removal' || state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'remove');
+  const before = state.gone?.[side];
+  const gone = before ? reportedAgain(before, side, absence, context, now) : reported(absence, isOurs, isOurs && !state.gone?.[otherSide(side)], now);
+  return { ...link, state: { ...withoutRead(state, side), attempts: state.attempts.filter((attempt) => !isMoot(attempt, side, now)), gone: { ...state.gone, [side]: gone } } };
+}
+
+/** `isLate`: a removal of ours landed although its reason has gone meanwhile. */
+function reported({ how, by, observedFrom, revision }: Absence, isOurs: boolean, isLate: boolean, now: number): Gone {
+  return {
+    how, at: now, observedFrom,
+    ...(revision === null ? {} : { revision }),
+    ...(by === 'told' ? { isTold: true } : {}),
+    ...(by === 'write' && !isOurs ? { metWrite: true } : {}),
+    ...(isOurs ? { ours: true, settledAt: now } : {}),
+    ...(isLate ? { revive: true } : {}),
+  };
+}
+
+function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, revision }: Absence, { deletes }: LinkContext, now: number): Gone {
+  const known: Gone = {
+    ...before,
+    ...(revision === null || before.revision !== undefined ? {} : { revision }),
+    ...(by === 'write' && !before.ours ? { metWrite: true } : {}),
+  };
+  const isSettling = before.settledAt === undefined && by === 'read' && observedFrom >= before.at + deletes.settleMs;
+  if (!isSettling) return known;
+  const isIgnored = deletes.policy[otherSide(side)] === 'ignore';
+  return { ...known, how: how === 'not_found' && before.isTold ? before.how : how, settledAt: now, ...(isIgnored ? { ignored: true } : {}) };
+}
+
+/** Nothing more becomes of a write to a record that is gone, unless its answer may still come; a creation is of another record. */
+function isMoot(attempt: Attempt, side: Side, now: number): boolean {
+  if (attempt.side !== side || isOfCreation(attempt)) return false;
+  return attempt.kind === 'remove' || attempt.status === 'unresolved' || now > attempt.deadline;
+}
+
+function isOfCreation({ kind, ofCreation }: Attempt): boolean {
+  return kind === 'create' || ofCreation === true;
+}
+
+function withoutRead(state: LinkState, side: Side): LinkState {
+  if (!state.readDue?.[side]) return state;
+  const { readDue: { [side]: _read, ...readDue }, ...rest } = state;
+  return Object.keys(readDue).length > 0 ? { ...rest, readDue } : rest;
+}
+
+/** What an image says of a record that was reported gone. */
+export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 'back' | 'gone' | 'ask' {
+  if (context.capabilities[image.side].revisions === 'strict' && gone.revision !== undefined) {
+    return compareRevisions('strict', gone.revision, image.revision) === 'newer' ? 'back' : 'gone';
+  }
+  if (!image.readById) return 'ask';
+  return image.observedFrom > (gone.observedFrom ?? gone.at) ? 'back' : 'gone';
+}
+
+/** The record is there again; where its partner is gone as well, that deletion is the older news. */
+export function broughtBack(state: LinkState, side: Side): LinkState {
+  const { gone: before, ...rest } = withoutRead(state, side);
+  const partner = before?.[otherSide(side)];
+  return partner ? { ...rest, gone: { [otherSide(side)]: { ...partner, revive: true } } } : rest;
+}
+
+/** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */
+export function replaced(link: Link, side: Side, id: string): Link {
+  const isSame = (side === 'bevatel' ? link.bevatelId : link.externalId) === id;
+  if (isSame && !link.state.gone?.[side]) return link;
+  const { gone: before, ...rest } = withoutRead(link.state, side);
+  const { [side]: _gone, ...gone } = before ?? {};
+  const { [side]: _seen, ...seen } = rest.seen;
+  const attempts = rest.attempts.filter((attempt) => attempt.side !== side || isOfCreation(attempt));
+  return withId({ ...link, state: { ...rest, seen, attempts, ...(Object.keys(gone).length > 0 ? { gone } : {}) } }, side, id);
+}
+
+/** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
+export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
+  const merged = afterMerge(link.state, side);
+  const seen = merged.seen[side];
+  const state: LinkState = {
+    ...merged,
+    seen: seen ? { ...merged.seen, [side]: { ...seen, revision: null } } : merged.seen,
+    readDue: { ...merged.readDue, [side]: { at: now, blocks: true } },
+    merged: now,
+  };
+  return withId({ ...link, state }, side, survivor);
+}
+
+/**
+ * The record goes on under another id, which explains an absence on its side: it is there again. Where only the partner is
+ * gone, the survivor is more than that deletion spoke of.
+ */
+export function afterMerge(state: LinkState, side: Side): LinkState {
+  if (!state.gone) return state;
+  if (state.gone[side]) return broughtBack(state, side);
+  const partner = state.gone[otherSide(side)];
+  return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
+}
+
+/** When a record of the link was found gone or was parted from it, the latest; null when all are there, or nothing may be shown of them any more. */
+export function goneAt({ state, erased }: Link): number | null {
+  if (erased || (!state.gone && !state.alone)) return null;
+  return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, state.alone?.since ?? 0);
+}
