@@ -9,6 +9,7 @@ interface Holding {
 
 export class LockTable {
   readonly #held = new Map<string, Holding>();
+  readonly #everHeld: AbortController[] = [];
 
   of(incarnation: Incarnation): Locks {
     incarnation.onLeaving(() => this.#forget(incarnation));
@@ -27,10 +28,16 @@ export class LockTable {
     return true;
   }
 
+  /** Node keeps a signal that depends on others, and all that listens to it, until one of these ends: at the end of a world all do. */
+  end(): void {
+    for (const lost of this.#everHeld) lost.abort();
+  }
+
   #tryHold(name: string, by: Incarnation): Held | null {
     if (this.#held.has(name)) return null;
     const holding = { by, lost: new AbortController() };
     this.#held.set(name, holding);
+    this.#everHeld.push(holding.lost);
     return {
       signal: holding.lost.signal,
       release: () => by.passes('database', by.random.int(0, 2), () => {

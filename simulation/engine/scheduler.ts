@@ -18,6 +18,9 @@ interface Event {
   readonly run: () => void;
 }
 
+/** The world goes on and on. */
+export class NoEnd extends Error {}
+
 /** Far beyond any schedule that comes to rest. */
 const MAX_EVENTS = 400_000;
 
@@ -52,7 +55,7 @@ export class Scheduler {
     this.#insert({ at: Math.max(at, this.#now), tie: this.#random.next(), owner, run });
   }
 
-  /** Lets everything happen that is due up to and including `until`; throws when the world does not come to an end. */
+  /** Lets everything happen that is due up to and including `until`; throws NoEnd when the world does not come to an end. */
   async runTo(until: number): Promise<void> {
     for (;;) {
       const next = this.#queue.at(-1);
@@ -65,7 +68,7 @@ export class Scheduler {
       }
       this.#now = next.at;
       this.#events += 1;
-      if (this.#events > MAX_EVENTS) throw new Error(`no end after ${MAX_EVENTS} events`);
+      if (this.#events > MAX_EVENTS) throw new NoEnd(`no end after ${MAX_EVENTS} events`);
       next.run();
       await this.#io.settled();
     }

@@ -4,6 +4,7 @@
  * which must bring about nothing.
  */
 import { CODECS } from '../engine/codecs.ts';
+import { NoEnd } from '../engine/scheduler.ts';
 import type { Fact } from '../journal.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { beginAnew, newListingId } from '../../store/listings.ts';
@@ -30,6 +31,15 @@ const HEALING_MS = 120_000;
 const LAZY = 10;
 
 export async function play(world: World): Promise<Played> {
+  try {
+    return await playToEnd(world);
+  } catch (error) {
+    if (error instanceof NoEnd) return { unrest: [error.message], idleWrites: 0 };
+    throw error;
+  }
+}
+
+async function playToEnd(world: World): Promise<Played> {
   const { scheduler, schedule, faults } = world;
   populate({ ...world, startAt: START_AT }, schedule.people);
   for (const integration of world.integrations) await world.perform(upsertIntegration(world.operatorPool, integration, scheduler.now));

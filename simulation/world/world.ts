@@ -113,6 +113,7 @@ export class World {
   /** Nothing of this world happens any more. */
   end(): void {
     this.processes.end();
+    this.locks.end();
   }
 
   /** Takes everything of this world out of the database: some of what processes read there is of all tenants. */
