@@ -113,9 +113,11 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
 /**
  * A write to a strict side makes one revision with all its groups. Where one of them shows something else, another's may
  * have been written alike by somebody else, such as a sibling link (hub and spoke): the answer tells, or the skipped revision.
+ * Elsewhere one that shows the value before contradicts as much: who set it back since then counts as unedited (I2).
  */
 function isContradicted(image: SideImage, evidence: readonly Evidence[], context: LinkContext): boolean {
-  return context.capabilities[image.side].revisions === 'strict' && evidence.some((one) => one.otherwise !== null);
+  const isStrict = context.capabilities[image.side].revisions === 'strict';
+  return evidence.some(({ otherwise }) => otherwise === 'before' || (isStrict && otherwise === 'neither'));
 }
 
 /** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */

@@ -80,6 +80,16 @@ describe('a system whose reads may lag', () => {
 });
 
 describe('a system that tells nothing', () => {
+  it('I2: a hung write is not proven by the one of its values that somebody typed, while another stands as before', () => {
+    const story = new Story({ external: NONE, fields: TWO_FIELDS });
+    story.shows('bevatel', both('o').bevatel, { revision: '10' });
+    story.shows('external', both('o').external);
+    story.shows('bevatel', { company_name: 'b', 'custom.job_title': 'owner' }, { revision: '11' });
+    story.loses(story.sends('external')).reads('external', { company: 'b', jobtitle: 'o' });
+    expect(story.wanted('custom.job_title')).toBe('external:owner');
+    expect(story.group('company_name').base).toEqual([['b'], ['b']]);
+  });
+
   it('I2: a hung write is not proven by the value that another write of ours put there; it may still land on a newer one', () => {
     const story = new Story({ external: NONE }).agreed();
     story.shows('bevatel', 'b', { revision: '11' });
