@@ -88,6 +88,8 @@ class SimulatedReader implements Reader, Member {
   readonly #options: ReaderOptions;
   #assigned = new Map<string, Fetching>();
   #isClosed = false;
+  /** The newest that the group has settled on, and the one whose partitions it was told. */
+  #settled = 0;
   #generation = 0;
   #stay: () => void = () => undefined;
 
@@ -122,12 +124,12 @@ class SimulatedReader implements Reader, Member {
     });
   }
 
-  assign(partitions: readonly TopicPartition[]): void {
+  assign(partitions: readonly TopicPartition[], generation: number): void {
     const { incarnation, cluster } = this.#client;
-    this.#generation += 1;
-    const generation = this.#generation;
+    this.#settled = generation;
     incarnation.later(rebalanceMs(incarnation.random.next()), () => {
-      if (this.#isClosed || generation !== this.#generation || !cluster.isMember(this.#options.groupId, this)) return;
+      if (this.#isClosed || generation !== this.#settled || !cluster.isMember(this.#options.groupId, this)) return;
+      this.#generation = generation;
       this.#assigned = new Map(partitions.map((at) => [keyOf(at), { position: 0n, isPaused: true, isUnderWay: false }]));
       this.#options.onAssigned(partitions);
     });
@@ -157,7 +159,7 @@ class SimulatedReader implements Reader, Member {
   commit(offsets: readonly PartitionOffset[]): Promise<void> {
     const { incarnation, faults, cluster } = this.#client;
     return incarnation.passes('kafka', incarnation.random.int(1, 5), () => {
-      if (faults.isDown() || !cluster.commit(this.#options.groupId, this, offsets)) throw unavailable();
+      if (faults.isDown() || !cluster.commit(this.#options.groupId, this, this.#generation, offsets)) throw unavailable();
     });
   }
 

@@ -11,8 +11,8 @@ import type { Owner, Scheduler } from './scheduler.ts';
 export interface Member {
   readonly topics: readonly string[];
   readonly owner: Owner;
-  /** Told of its partitions some time after the group has settled on them. */
-  assign(partitions: readonly TopicPartition[]): void;
+  /** Told of its partitions some time after the group has settled on them; each settling is a generation. */
+  assign(partitions: readonly TopicPartition[], generation: number): void;
   /** Something new stands in a partition. */
   appended(at: TopicPartition): void;
   /** Its process does not answer for a while: the group goes on without it, and it hears of that when it is back. */
@@ -21,6 +21,7 @@ export interface Member {
 
 interface Group {
   members: Member[];
+  generation: number;
   readonly committed: Map<string, bigint>;
 }
 
@@ -68,10 +69,10 @@ export class KafkaCluster {
     return this.#group(groupId).committed.get(keyOf(at)) ?? null;
   }
 
-  /** False for one that is no member (any more). */
-  commit(groupId: string, member: Member, offsets: readonly PartitionOffset[]): boolean {
+  /** False for one that is no member (any more), or has not heard of the newest generation. */
+  commit(groupId: string, member: Member, generation: number, offsets: readonly PartitionOffset[]): boolean {
     const group = this.#group(groupId);
-    if (!group.members.includes(member)) return false;
+    if (!group.members.includes(member) || generation !== group.generation) return false;
     for (const offset of offsets) group.committed.set(keyOf(offset), offset.next);
     return true;
   }
@@ -108,16 +109,17 @@ export class KafkaCluster {
 
   #rebalance(group: Group): void {
     const { members } = group;
+    group.generation += 1;
     members.forEach((member, index) => {
       const mine = member.topics.flatMap((topic) => Array.from({ length: this.#partitions }, (_, partition) => ({ topic, partition })).filter(({ partition }) => partition % members.length === index));
-      member.assign(mine);
+      member.assign(mine, group.generation);
     });
   }
 
   #group(groupId: string): Group {
     let group = this.#groups.get(groupId);
     if (!group) {
-      group = { members: [], committed: new Map() };
+      group = { members: [], generation: 0, committed: new Map() };
       this.#groups.set(groupId, group);
     }
     return group;

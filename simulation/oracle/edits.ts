@@ -3,6 +3,7 @@
  * or waits where an operator sees it. An edit that fell into a window that its system leaves blind is excused and counted.
  */
 import type { Created, Fact, Read, Written } from '../journal.ts';
+import type { Group } from '../schedule/groups.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import type { Edit, Lineage, Standing } from './lineage.ts';
 import { sideOf } from './lineage.ts';
@@ -35,6 +36,10 @@ interface Trace {
   readonly place: Place;
   readonly standing: Standing;
   readonly said: readonly Said[];
+}
+
+function isUnnamedForm({ write, sent, meaning }: Standing): boolean {
+  return write !== null && sent !== meaning;
 }
 
 class EditJudge {
@@ -138,36 +143,46 @@ class EditJudge {
     });
   }
 
-  /** Somebody typed the very value that a write of the product was bringing: the two are one, and the newer of its source goes on. */
+  /** Somebody typed the very value that a write of the product was bringing, then or while it stood: the two are one, and the newer of its source goes on. */
   #isTypedAlike(edit: Edit): boolean {
+    const standings = this.#lineage.standings(edit.system, edit.record, edit.group);
+    const until = standings.find(({ at }) => at > edit.at)?.at ?? Infinity;
     return this.#lineage.sendings.some(({ at, system, record, group, meaning }) => system === edit.system && record === edit.record && group === edit.group && meaning === edit.meaning
-      && at <= edit.at && at >= edit.at - LATE_MS);
+      && at <= until && at >= edit.at - LATE_MS);
   }
 
   /**
    * Nothing in the system could have told: it has no condition and no history, and the product's last look before the
-   * write was before the edit; or our own value, in a form that the system gave it and does not name as ours, was brought
-   * back as if somebody had typed it.
+   * write was before the edit; or our own value, which the system does not name as ours, was brought back as if somebody
+   * had typed it: in a form that the system gave it, or landing late after somebody had typed the same.
    */
   #isInBlindWindow(edit: Edit): boolean {
     const over = this.#lineage.standings(edit.system, edit.record, edit.group).find((standing) => standing.at >= edit.at && standing.write !== null && !standing.holds.has(edit.id));
     if (!over?.write) return false;
     const isBlind = this.#dialsOf(edit.system)?.kind === 'blind' && !this.#isSeenBefore(edit, over.write);
-    if (!isBlind && !this.#isUnnamedForm(edit.system, over) && !this.#sourcesOf(edit, over).some((source) => this.#isUnnamedForm(source.system, source.standing))) return false;
+    const brought = [{ system: edit.system, record: edit.record, standing: over }, ...this.#sourcesOf(edit, over)];
+    if (!isBlind && !brought.some(({ system, record, standing }) => this.#isNameless(system) && (isUnnamedForm(standing) || this.#isTypedUnder({ system, record }, edit.group, standing)))) return false;
     this.#blindWindows += 1;
     return true;
   }
 
-  #isUnnamedForm(system: string, { write, sent, meaning }: Standing): boolean {
+  /** The system does not tell which of its values the product wrote. */
+  #isNameless(system: string): boolean {
     const dials = this.#dialsOf(system);
-    return write !== null && sent !== meaning && dials !== undefined && (dials.kind === 'blind' || (dials.kind === 'hubspot' && !dials.namesUs));
+    return dials !== undefined && (dials.kind === 'blind' || (dials.kind === 'hubspot' && !dials.namesUs));
   }
 
-  #sourcesOf(edit: Edit, { write, sources }: Standing): { readonly system: string; readonly standing: Standing }[] {
+  /** While a write was on its way somebody typed the very same, which was taken for it. */
+  #isTypedUnder({ system, record }: Place, group: Group, { write, meaning }: Standing): boolean {
+    if (write?.kind !== 'written') return false;
+    return this.#lineage.edits.some((typed) => typed.group === group && typed.system === system && typed.record === record && typed.meaning === meaning && typed.at >= write.sentAt && typed.at <= write.at);
+  }
+
+  #sourcesOf(edit: Edit, { write, sources }: Standing): (Place & { readonly standing: Standing })[] {
     if (write?.kind !== 'written') return [];
     const partner = this.#lineage.partner(edit.system, edit.record, write.integration);
     const history = partner ? this.#lineage.standings(partner.system, partner.record, edit.group) : [];
-    return sources.flatMap((index) => (partner && history[index] ? [{ system: partner.system, standing: history[index] }] : []));
+    return sources.flatMap((index) => (partner && history[index] ? [{ ...partner, standing: history[index] }] : []));
   }
 
   #dialsOf(system: string) {

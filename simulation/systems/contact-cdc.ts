@@ -38,6 +38,11 @@ export class Slot {
     return true;
   }
 
+  /** Never goes back, whoever was late. */
+  confirm(position: number): void {
+    if (this.confirmed !== null) this.confirmed = Math.max(this.confirmed, position);
+  }
+
   lose(): void {
     this.confirmed = null;
     for (const wake of this.#waiting) wake();
@@ -107,7 +112,7 @@ async function stream(slot: Slot, incarnation: Incarnation, { signal, onBatch }:
     await onBatch(events.map((event): RowEvent => ({ ...event, lsn: '0/0', observedFrom: at, observedTo: at })));
     position += events.length;
     const next = position;
-    await incarnation.passes('call', incarnation.random.int(1, 10), () => { if (slot.confirmed !== null) slot.confirmed = next; });
+    await incarnation.passes('call', incarnation.random.int(1, 10), () => slot.confirm(next));
   }
   return { kind: 'stopped' };
 }
