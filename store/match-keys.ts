@@ -34,7 +34,8 @@ export async function findByMatchKeys(transaction: Transaction, wanted: readonly
     text: `
       select k.tenant_id, k.integration_id, k.link_id, k.side, k.match_key from match_keys k
       join (select distinct * from unnest($1::text[], $2::text[], $3::text[])) as n(tenant_id, integration_id, match_key)
-        using (tenant_id, integration_id, match_key)`,
+        using (tenant_id, integration_id, match_key)
+      order by k.tenant_id, k.integration_id, k.link_id, k.match_key`,
     values: [wanted.map((one) => one.tenantId), wanted.map((one) => one.integrationId), wanted.map((one) => one.matchKey)],
   });
   return rows.map((row) => ({ tenantId: row.tenant_id, integrationId: row.integration_id, linkId: row.link_id, side: row.side, matchKey: row.match_key }));

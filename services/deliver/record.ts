@@ -116,7 +116,7 @@ function givenUp(link: Link, side: Side, error: SyncError, known: KnownIntegrati
 function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, known: KnownIntegration, facts: OutcomeFacts): Link {
   const { attemptId, found, side } = result;
   if (isSyncError(found)) return applyOutcome(link, side, { attemptId: '', kind: 'failed', error: found }, known.context, facts);
-  if (found === null) return createNotFound(link, attemptId);
+  if (found === null) return createNotFound(link, side, attemptId, known.context);
   return createFound(link, side, attemptId, found, known.context, facts.now);
 }
 
@@ -152,10 +152,11 @@ function absorb(link: Link, holder: Link, side: Side): Link {
   return seen ? { ...link, state: { ...link.state, seen: { ...link.state.seen, [side]: seen } } } : link;
 }
 
-/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was and waits for an operator. */
+/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was, a wish to read the other's record aside, and waits for an operator. */
 function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link {
-  const { create: _create, ...state } = after.state;
-  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId] } } };
+  const { create: _create, readDue: _readDue, ...state } = after.state;
+  const { readDue } = before.state;
+  return { ...before, state: { ...state, ...(readDue ? { readDue } : {}), attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId] } } };
 }
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {
