@@ -32,10 +32,10 @@ export interface LinkContext {
 const DAY_MS = 86_400_000;
 
 /** The context of an integration; keep it, its phone rules remember what they parsed. */
-export function buildContext(integration: Integration): LinkContext {
+export function buildContext(integration: Integration, external: Capabilities = externalCapabilities(integration)): LinkContext {
   return {
     mapping: buildMapping(integration),
-    capabilities: { bevatel: CAPABILITIES.bevatel, external: externalCapabilities(integration) },
+    capabilities: { bevatel: CAPABILITIES.bevatel, external },
     toleranceMs: integration.conflicts.toleranceMs,
     oscillation: integration.oscillation,
     unavailable: integration.unavailable,

@@ -75,8 +75,12 @@ function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, observ
 
 /** Nothing more becomes of a write to a record that is gone, unless its answer may still come; a creation is of another record. */
 function isMoot(attempt: Attempt, side: Side, now: number): boolean {
-  if (attempt.side !== side || attempt.kind === 'create') return false;
+  if (attempt.side !== side || isOfCreation(attempt)) return false;
   return attempt.kind === 'remove' || attempt.status === 'unresolved' || now > attempt.deadline;
+}
+
+function isOfCreation({ kind, ofCreation }: Attempt): boolean {
+  return kind === 'create' || ofCreation === true;
 }
 
 /** Without the read that was due of the side until then. */
@@ -122,7 +126,7 @@ export function replaced(link: Link, side: Side, id: string): Link {
   const { gone: before, ...rest } = withoutRead(link.state, side);
   const { [side]: _gone, ...gone } = before ?? {};
   const { [side]: _seen, ...seen } = rest.seen;
-  const attempts = rest.attempts.filter((attempt) => attempt.side !== side || attempt.kind === 'create');
+  const attempts = rest.attempts.filter((attempt) => attempt.side !== side || isOfCreation(attempt));
   return withId({ ...link, state: { ...rest, seen, attempts, ...(Object.keys(gone).length > 0 ? { gone } : {}) } }, side, id);
 }
 

@@ -135,6 +135,8 @@ export interface Attempt {
   readonly guard: Readonly<Record<string, number>> | null;
   readonly sentAt: number;
   readonly deadline: number;
+  /** Set on a creation that nobody found and that may still land, over the record that the next one made or makes. */
+  readonly ofCreation?: true;
   /** `unresolved`: closed without proof of what became of it. */
   readonly status: 'outstanding' | 'unresolved';
 }

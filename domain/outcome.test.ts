@@ -359,7 +359,7 @@ describe('creating the partner', () => {
     const write = story.sends('external');
     expect(story.shows('bevatel', 'c', { revision: '11', reference: null }).verdict).toBe('in_flight');
     expect(story.link.state.create).toBeUndefined();
-    story.link = createNotFound(story.link, write.id);
+    story.link = createNotFound(story.link, 'external', write.id, story.context);
     story.shows('bevatel', 'd', { revision: '12', reference: null });
     expect(story.link.state.create).toBe('external');
   });

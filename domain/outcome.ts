@@ -85,8 +85,14 @@ function applied(link: Link, side: Side, attempt: Attempt | undefined, record: R
   const known = withoutRetry(attempt?.kind === 'create' ? replaced(link, side, record.id) : withId(link, side, record.id));
   const answer = recordImage(record, side, link.integrationId, { from: attempt?.sentAt ?? facts.now, to: facts.now, readById: false });
   const answered = attempt ? landAttempt(foldAnswer(known, side, attempt, answer, context, facts.now), side, attempt, record, context) : foldPlainly(known, side, answer, context, facts.now);
-  if (facts.readBack) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
-  return attempt && isUnread(attempt, context) ? readLater(answered, attempt, facts.now) : answered;
+  if (facts.readBack && !isBefore(facts.readBack.record, record, side, context)) return foldReadBack(answered, side, attempt, facts.readBack, context, facts.now);
+  return attempt && isUnread(attempt, context) ? readLater(answered, attempt, context, facts.now) : answered;
+}
+
+/** The read after the answer shows the record as it was before: within its staleness window a system may. */
+function isBefore(readBack: RecordImage, answer: RecordImage, side: Side, context: LinkContext): boolean {
+  const { revisions, stalenessWindowMs } = context.capabilities[side];
+  return stalenessWindowMs > 0 && compareRevisions(revisions, answer.revision, readBack.revision) === 'older';
 }
 
 /** A guarded write of which the histories have yet to tell whether an edit lies beneath it. */
@@ -95,12 +101,12 @@ function isUnread(attempt: Attempt, context: LinkContext): boolean {
   return history && !conditionalWrites && attempt.kind === 'update' && attempt.guard !== null && Object.keys(attempt.groups).length > 0;
 }
 
-/** The read after the answer failed: the write stays on record, though known to have landed, until its histories were read (I2). */
-function readLater(link: Link, attempt: Attempt, now: number): Link {
+/** The read after the answer failed or came too early: the write stays on record, though known to have landed, until its histories were read (I2). */
+function readLater(link: Link, attempt: Attempt, context: LinkContext, now: number): Link {
   const due = link.state.readDue?.[attempt.side];
   return withState(link, {
     attempts: [...link.state.attempts, { ...attempt, status: 'unresolved' }],
-    readDue: { ...link.state.readDue, [attempt.side]: { at: now, blocks: due?.blocks ?? false } },
+    readDue: { ...link.state.readDue, [attempt.side]: { at: now + context.capabilities[attempt.side].stalenessWindowMs, blocks: due?.blocks ?? false } },
   });
 }
 
@@ -163,11 +169,11 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     seen = isOurs ? sourceTimes(seen, lens, side, written, record.modifiedAt) : editedSince(seen, lens, side, attempt.sentAt);
   }
   const { create: _create, ...state } = link.state;
-  const attempts = isAnswer ? state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context)) : state.attempts;
+  const attempts = state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context));
   return withoutAttempt({ ...link, state: { ...state, attempts, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
 }
 
-/** The entry of an answered write is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
+/** The entry of a write that is known to have landed is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
 function afterAnswer(other: Attempt, answered: Attempt, at: number | null, context: LinkContext): Attempt {
   const { guard } = other;
   if (other === answered || other.side !== answered.side || guard === null || at === null) return other;
@@ -296,7 +302,16 @@ export function createFound(link: Link, side: Side, attemptId: string, record: R
   return attempt ? landAttempt(folded, side, attempt, record, context, false) : folded;
 }
 
-/** The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency key). */
-export function createNotFound(link: Link, attemptId: string): Link {
-  return withoutAttempt(link, link.state.attempts.find((one) => one.id === attemptId));
+/**
+ * The deadline of a create passed and its record is not there: the creation may be tried again, safely (upsert, idempotency
+ * key). Where a create is an upsert the first may still land, over the record that the next one makes: it stays on record as
+ * a write that may, so that what it puts there is known for ours (I2, trace 6).
+ */
+export function createNotFound(link: Link, side: Side, attemptId: string, context: LinkContext): Link {
+  const attempt = link.state.attempts.find((one) => one.id === attemptId);
+  const open = withoutAttempt(link, attempt);
+  const { conditionalWrites, history } = context.capabilities[side];
+  if (!attempt || conditionalWrites) return open;
+  const guard = history ? Object.fromEntries(context.mapping.fields[side].map((field) => [field, 0])) : null;
+  return withState(open, { attempts: [...open.state.attempts, { ...attempt, kind: 'update', ofCreation: true, reference: null, guard, status: 'unresolved' }] });
 }

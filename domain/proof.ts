@@ -15,7 +15,7 @@ import type { HistoryEntry } from '../schemas/change.ts';
 import type { GroupVerdict } from '../schemas/decision.ts';
 import { sameValue } from '../schemas/value.ts';
 import type { Side, Value } from '../schemas/value.ts';
-import { agree, sameOn } from './compare.ts';
+import { agree, identical, sameOn } from './compare.ts';
 import type { LinkContext } from './context.ts';
 import { LATE_WRITE_MS, SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
 import type { SideImage } from './fold.ts';
@@ -108,7 +108,8 @@ function isUnordered(seen: Seen | undefined, image: SideImage, context: LinkCont
  */
 function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, folded: boolean, context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null; landings?: readonly GroupVerdict[] } {
   const evidence = Object.keys(attempt.groups).map((name) => groupEvidence(state, name, attempt, image, context));
-  const isProven = mayShow(attempt, image, context) && evidence.some((one) => one.shown !== null || one.isInHistory) || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
+  const isShown = evidence.some((one) => one.shown !== null || one.isInHistory) && !isContradicted(image, evidence, context);
+  const isProven = mayShow(attempt, image, context) && isShown || (attempt.reference !== null && attempt.reference === image.reference && evidence.length === 0);
   if (!isProven) return unproven(state, attempt, image, evidence, context, now);
   const groups: Record<string, GroupState> = { ...state.groups };
   const landings: GroupVerdict[] = [];
@@ -123,6 +124,16 @@ function proveAttempt(state: LinkState, attempt: Attempt, image: SideImage, fold
     else if (!sameOn(lens, image.side, pick(seen.values, lens.fields[image.side]) ?? [], written.sent)) seen = editedSince(seen, lens, image.side, attempt.sentAt);
   }
   return { state: { ...state, groups, seen: seen ? { ...state.seen, [image.side]: seen } : state.seen }, attempt: null, landings };
+}
+
+/**
+ * A write to a strict side makes one revision with all its groups. Where one of them shows something else, another's may
+ * have been written alike by somebody else, such as a sibling link (hub and spoke): the answer tells, or the skipped revision.
+ * Elsewhere one that shows the value before contradicts as much: who set it back since then counts as unedited (I2).
+ */
+function isContradicted(image: SideImage, evidence: readonly Evidence[], context: LinkContext): boolean {
+  const isStrict = context.capabilities[image.side].revisions === 'strict';
+  return evidence.some(({ otherwise }) => otherwise === 'before' || (isStrict && otherwise === 'neither'));
 }
 
 /** What a record showed at or before the condition of a write, or before it was sent, is not that write, whatever its value. */
@@ -166,14 +177,16 @@ function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: 
   if (!lens || !values) return { ...NO_EVIDENCE, name, lens, written };
   const entries = entriesSinceGuard(attempt.guard, lens, image);
   const others = state.attempts.flatMap((other) => (other !== attempt && other.side === attempt.side ? other.groups[name]?.sent ?? [] : []));
-  const own = ownEntry(entries, written, others, lens, image.side);
+  const forms = formsOf(state, name, written, image.side);
+  const sent = ownEntry(entries, forms, others, lens, image.side);
   const { history } = context.capabilities[image.side];
   const isTold = history && hasHistories(image, lens);
   if (attempt.guard !== null && history && !isTold) return { ...NO_EVIDENCE, name, lens, written };
-  if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image)) return { ...NO_EVIDENCE, foreign: own.foreign, name, lens, written };
-  const isForm = !own.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
+  if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image)) return { ...NO_EVIDENCE, foreign: sent.foreign, name, lens, written };
+  const isForm = !sent.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
+  const own = isForm ? ownEntry(entries, [values], others, lens, image.side) : sent;
   const isEntered = attempt.guard === null || !isTold || own.isInHistory || (lens.fields[image.side].length > 1 && entries.length > 0);
-  const isShown = isForm || (isEntered && entries[0]?.ours !== false && sameOn(lens, image.side, values, written.sent));
+  const isShown = isForm || (isEntered && (isTold || !isNoNews(state, name, attempt, values, lens, image.side)) && entries[0]?.ours !== false && forms.some((form) => sameOn(lens, image.side, values, form)));
   return {
     ...own, name, lens, written,
     shown: isShown ? values : null,
@@ -263,11 +276,29 @@ function entriesSinceGuard(guard: Attempt['guard'], lens: Lens, image: SideImage
   return entries.sort((a, b) => b.at - a.at);
 }
 
+/**
+ * A hung write that nothing but its value could prove, where that value is agreed on already: another write of ours may
+ * have put it there, and the hung one may still land. A hung creation is not proven by a record that others made of the
+ * same person either.
+ */
+function isNoNews(state: LinkState, name: string, attempt: Attempt, values: Values, lens: Lens, side: Side): boolean {
+  const base = state.groups[name]?.base?.[side === 'bevatel' ? 0 : 1];
+  if (attempt.status !== 'unresolved' || attempt.condition !== null) return false;
+  return base ? sameOn(lens, side, base, values) : attempt.groups[name]?.before === null;
+}
+
+/** What was sent, and what the system is known to have made of it: its part of the base that this write's source made. */
+function formsOf(state: LinkState, name: string, written: AttemptGroup, side: Side): readonly Values[] {
+  const base = state.groups[name]?.base;
+  const [source, stored] = side === 'bevatel' ? [base?.[1], base?.[0]] : [base?.[0], base?.[1]];
+  return source && stored && identical(source, written.source) ? [written.sent, stored] : [written.sent];
+}
+
 /** Looks for our own entry, and for the newest foreign one right below it; single-field groups only, as entries are per field. */
-function ownEntry(entries: readonly HistoryEntry[], written: AttemptGroup, others: readonly Value[], lens: Lens, side: Side): Pick<Evidence, 'isInHistory' | 'foreign' | 'isSuperseded'> {
+function ownEntry(entries: readonly HistoryEntry[], forms: readonly Values[], others: readonly Value[], lens: Lens, side: Side): Pick<Evidence, 'isInHistory' | 'foreign' | 'isSuperseded'> {
   const none = { isInHistory: false, foreign: null, isSuperseded: false };
   if (lens.fields[side].length !== 1) return none;
-  const isSent = (entry: HistoryEntry): boolean => sameOn(lens, side, [entry.value], written.sent);
+  const isSent = (entry: HistoryEntry): boolean => forms.some((form) => sameOn(lens, side, [entry.value], form));
   const isOurs = (entry: HistoryEntry): boolean => entry.ours === true || (entry.ours === null && others.some((sent) => sameOn(lens, side, [entry.value], [sent])));
   const isMine = (entry: HistoryEntry | undefined): boolean => entry !== undefined && entry.ours !== false && isSent(entry);
   const mine = entries.findIndex(isMine);

@@ -63,7 +63,7 @@ export async function unrelayedDecisions(pool: Pool, source: string, fromOffset:
 /** Takes decisions that await the sweep, publishes them, and marks them; another sweep passes them over meanwhile. */
 export async function relayAwaiting(transaction: Transaction, limit: number, publish: (decisions: readonly ContactDecision[]) => Promise<void>): Promise<number> {
   const { rows } = await transaction.query<DecisionRow & { ctid: string; partition: string }>({
-    name: 'awaiting-relay', text: 'select ctid, tableoid::regclass::text as partition, * from decisions where awaits_relay order by decided_at limit $1 for update skip locked', values: [limit],
+    name: 'awaiting-relay', text: 'select ctid, tableoid::regclass::text as partition, * from decisions where awaits_relay order by decided_at, decision_id limit $1 for update skip locked', values: [limit],
   });
   if (rows.length === 0) return 0;
   await publish(rows.map(toDecision));

@@ -45,12 +45,15 @@ interface Row {
 
 export class IntegrationBook {
   readonly #pool: Pool;
+  readonly #contextOf: (integration: Integration) => LinkContext;
   #known = new Map<string, KnownIntegration>();
   #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [], find: () => undefined };
   #refreshing: Promise<void> | null = null;
 
-  constructor(pool: Pool) {
+  /** `contextOf` builds what the core must know of an integration. */
+  constructor(pool: Pool, contextOf: (integration: Integration) => LinkContext = (integration) => buildContext(integration)) {
     this.#pool = pool;
+    this.#contextOf = contextOf;
   }
 
   all(): readonly KnownIntegration[] {
@@ -70,7 +73,7 @@ export class IntegrationBook {
   }
 
   async #read(): Promise<void> {
-    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at, canary_for from integrations');
+    const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at, canary_for from integrations order by tenant_id, integration_id');
     const known = new Map<string, KnownIntegration>();
     for (const row of rows) {
       const key = `${row.tenant_id}|${row.integration_id}`;
@@ -80,7 +83,7 @@ export class IntegrationBook {
       known.set(key, {
         tenantId: row.tenant_id, integrationId: row.integration_id,
         integration,
-        context: isSame ? before.context : buildContext(integration),
+        context: isSame ? before.context : this.#contextOf(integration),
         isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at), canaryFor: row.canary_for === null ? null : Number(row.canary_for),
       });
     }

@@ -15,9 +15,11 @@ export interface LeaseRequest {
   readonly backfill: { readonly atLeast: number; readonly orAfterMs: number };
 }
 
+type DueRow = Parameters<typeof toStoredLink>[0] & { readonly due_at: string };
+
 /** Locks due links for the rest of the transaction, the live lane first; other workers pass them over. */
 export async function lockDue(transaction: Transaction, request: LeaseRequest): Promise<StoredLink[]> {
-  const { rows } = await transaction.query<Parameters<typeof toStoredLink>[0] & { due_at: string }>({
+  const { rows } = await transaction.query<DueRow>({
     name: 'lock-due',
     text: `
       select ${LINK_COLUMNS}, l.due_at from links l
@@ -31,7 +33,12 @@ export async function lockDue(transaction: Transaction, request: LeaseRequest): 
   });
   const backfill = rows.filter((row) => LANES[row.lane] === 'backfill');
   const isRipe = backfill.length >= request.backfill.atLeast || backfill.some((row) => Number(row.due_at) <= request.now - request.backfill.orAfterMs);
-  return (isRipe ? rows : rows.filter((row) => LANES[row.lane] !== 'backfill')).map(toStoredLink);
+  return (isRipe ? rows : rows.filter((row) => LANES[row.lane] !== 'backfill')).toSorted(inTurn).map(toStoredLink);
+}
+
+/** Those that are due since the same moment by their ids, so that the same state is worked off in the same order (I12); sorted here, where no index has to. */
+function inTurn(a: DueRow, b: DueRow): number {
+  return a.lane - b.lane || Number(a.due_at) - Number(b.due_at) || (a.link_id < b.link_id ? -1 : 1);
 }
 
 /** Locks links by key, in the common order. */

@@ -44,7 +44,7 @@ export async function relayDeadLetters(transaction: Transaction, limit: number, 
   const { rows } = await transaction.query<{
     dead_letter_id: string; tenant_id: string | null; integration_id: string | null; record_id: string | null; code: string; stage: DeadLetter['stage'];
     topic: string; partition: number; record_offset: string; record_key: Buffer | null; bytes: Buffer; dead_at: string;
-  }>({ text: 'select * from dead_letters where awaits_relay order by dead_at limit $1 for update skip locked', values: [limit] });
+  }>({ text: 'select * from dead_letters where awaits_relay order by dead_at, dead_letter_id limit $1 for update skip locked', values: [limit] });
   if (rows.length === 0) return 0;
   await publish(rows.map((row) => ({
     deadLetterId: row.dead_letter_id, tenantId: row.tenant_id, integrationId: row.integration_id, recordId: row.record_id, code: row.code, stage: row.stage,

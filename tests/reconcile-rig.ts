@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Link } from '../domain/link.ts';
 import type { KafkaRecord } from '../runtime/kafka.ts';
+import { sleep } from '../runtime/sleep.ts';
 import type { ContactChange } from '../schemas/change.ts';
 import type { GroupVerdict, Verdict } from '../schemas/decision.ts';
 import { zIntegration } from '../schemas/integration.ts';
@@ -90,7 +91,7 @@ export class ReconcileRig {
     const { pool, newId, logger } = this.deps;
     const locks = createLocks(pool);
     await this.deps.pool.query('update match_queue set due_at = 0');
-    await matchRound({ pool, newId, logger, locks, book: this.#book, clock: Date.now, wake: { notify: () => undefined } }, { tenantId: 'acme', integrationId: 'crm', isMatched }, new AbortController().signal);
+    await matchRound({ pool, newId, logger, locks, book: this.#book, clock: Date.now, wake: { notify: () => undefined }, sleep }, { tenantId: 'acme', integrationId: 'crm', isMatched }, new AbortController().signal);
     await locks.close();
     await this.#book.refresh();
   }

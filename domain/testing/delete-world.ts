@@ -188,7 +188,7 @@ export class DeleteWorld {
     const { present } = this.systems[side];
     this.now += 1;
     const isMade = present.isThere && present.id !== idOn(this.link, side);
-    this.told(isMade ? createFound(this.link, side, attempt.id, this.systems[side].image(), this.context, this.now) : createNotFound(this.link, attempt.id));
+    this.told(isMade ? createFound(this.link, side, attempt.id, this.systems[side].image(), this.context, this.now) : createNotFound(this.link, side, attempt.id, this.context));
   }
 
   private call(work: Call['work'], guardedAt: number): void {

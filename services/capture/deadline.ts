@@ -1,14 +1,23 @@
 /** Runs a call that ends with a signal or after a time; nothing of it stays behind when it has ended. */
-export async function withinDeadline<T>(signal: AbortSignal, ms: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+import type { Sleep } from '../../runtime/sleep.ts';
+
+export interface Deadline {
+  readonly signal: AbortSignal;
+  readonly ms: number;
+  readonly sleep: Sleep;
+}
+
+export async function withinDeadline<T>({ signal, ms, sleep }: Deadline, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController();
+  const ended = new AbortController();
   const end = (): void => ending.abort();
-  const timer = setTimeout(end, ms);
+  void sleep(ms, ended.signal).then(end);
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   try {
     return await call(ending.signal);
   } finally {
-    clearTimeout(timer);
+    ended.abort();
     signal.removeEventListener('abort', end);
   }
 }

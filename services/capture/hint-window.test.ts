@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sleep } from '../../runtime/sleep.ts';
 import { HintWindow } from './hint-window.ts';
 
 describe('I7: only what is done may be committed', () => {
   it('whatever the order of completion, everything below `low` is done and `low` itself is not', () => {
     fc.assert(fc.property(fc.shuffledSubarray(Array.from({ length: 30 }, (_, index) => BigInt(index + 5))), (completed) => {
-      const window = new HintWindow(5n);
+      const window = new HintWindow(5n, sleep);
       for (let offset = 5n; offset < 35n; offset += 1n) window.take(offset);
       const done = new Set<bigint>();
       for (const offset of completed) {
@@ -18,7 +19,7 @@ describe('I7: only what is done may be committed', () => {
   });
 
   it('covers what it was told about, and not what lies before', () => {
-    const window = new HintWindow(5n);
+    const window = new HintWindow(5n, sleep);
     window.take(5n);
     window.take(6n);
     window.done(5n);
@@ -29,7 +30,7 @@ describe('I7: only what is done may be committed', () => {
   });
 
   it('skips gaps in the log', () => {
-    const window = new HintWindow(5n);
+    const window = new HintWindow(5n, sleep);
     window.take(9n);
     expect(window.isFresh(8n)).toBe(false);
     window.done(9n);
@@ -37,7 +38,7 @@ describe('I7: only what is done may be committed', () => {
   });
 
   it('progress ends at once when something was done, and by itself otherwise', async () => {
-    const window = new HintWindow(0n);
+    const window = new HintWindow(0n, sleep);
     window.take(0n);
     const progress = window.progress(60_000);
     window.done(0n);

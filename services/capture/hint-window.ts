@@ -2,6 +2,8 @@
  * Which hints of one partition are taken and not yet done. Reads of different records overtake each other; the offset
  * that may be committed is the first one that is not done, so that nothing is lost by a crash (I7).
  */
+import type { Sleep } from '../../runtime/sleep.ts';
+
 export class HintWindow {
   /** In the order of the log. */
   readonly #open = new Set<bigint>();
@@ -9,8 +11,10 @@ export class HintWindow {
   #next: bigint;
   #low: bigint;
   #told: bigint;
+  readonly #sleep: Sleep;
 
-  constructor(from: bigint) {
+  constructor(from: bigint, sleep: Sleep) {
+    this.#sleep = sleep;
     this.#next = from;
     this.#low = from;
     this.#told = from;
@@ -57,11 +61,10 @@ export class HintWindow {
   /** Resolves when `low` has moved, when everything is done, or after `ms`. */
   async progress(ms: number): Promise<void> {
     if (this.idle) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    this.#waiting.add(resolve);
-    await promise;
-    clearTimeout(timer);
-    this.#waiting.delete(resolve);
+    const moved = new AbortController();
+    const wake = (): void => moved.abort();
+    this.#waiting.add(wake);
+    await this.#sleep(ms, moved.signal);
+    this.#waiting.delete(wake);
   }
 }

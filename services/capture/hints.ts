@@ -7,6 +7,7 @@
 import { isSyncError } from '../../schemas/errors.ts';
 import type { Codec, Decoded } from '../../runtime/codec.ts';
 import type { Batch, BatchOutcome } from '../../runtime/partition.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import type { ContactHint } from '../../schemas/change.ts';
 import { integrationKeyOf } from '../../store/watch-integrations.ts';
 import { HintWindow } from './hint-window.ts';
@@ -24,6 +25,7 @@ export interface HintsOptions {
   /** Default 5. */
   readonly coalesceMs?: number;
   readonly clock: () => number;
+  readonly sleep: Sleep;
   /** Ends all work at once; what is undone comes again. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +45,7 @@ const MAX_WAIT_MS = 10_000;
 const MAX_PENDING = 3_000;
 
 export function createHints(options: HintsOptions): Hints {
-  const { codec, integrations, work, metrics, signal, clock, coalesceMs = 5 } = options;
+  const { codec, integrations, work, metrics, signal, clock, sleep, coalesceMs = 5 } = options;
   const windows = new Map<number, HintWindow>();
   const readers = new Map<string, RecordReader>();
   let draining = false;
@@ -53,7 +55,7 @@ export function createHints(options: HintsOptions): Hints {
     let reader = readers.get(key);
     if (!reader) {
       reader = new RecordReader({
-        work, coalesceMs, maxWaitMs: MAX_WAIT_MS, maxConcurrent: 4, maxPending: MAX_PENDING, signal, clock, integration: () => integrations.get(hint) ?? null,
+        work, coalesceMs, maxWaitMs: MAX_WAIT_MS, maxConcurrent: 4, maxPending: MAX_PENDING, signal, clock, sleep, integration: () => integrations.get(hint) ?? null,
       });
       readers.set(key, reader);
     }
@@ -63,7 +65,7 @@ export function createHints(options: HintsOptions): Hints {
     const first = records[0]?.offset ?? 0n;
     const known = windows.get(partition);
     if (known?.covers(first)) return known;
-    const window = new HintWindow(first);
+    const window = new HintWindow(first, sleep);
     windows.set(partition, window);
     return window;
   }

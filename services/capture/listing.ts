@@ -92,9 +92,9 @@ interface Fetched {
   readonly observedTo: number;
 }
 
-async function fetchPage({ integration, side, timeoutMs, clock, signal }: ListingOptions, lane: Lane, cursor: string | null): Promise<Fetched> {
+async function fetchPage({ integration, side, timeoutMs: ms, clock, sleep, signal }: ListingOptions, lane: Lane, cursor: string | null): Promise<Fetched> {
   const observedFrom = clock();
-  const page = await withinDeadline(signal, timeoutMs, (until) => integration.connector(side).list({ cursor, fields: integration.fields[side] }, { lane, signal: until }));
+  const page = await withinDeadline({ signal, ms, sleep }, (until) => integration.connector(side).list({ cursor, fields: integration.fields[side] }, { lane, signal: until }));
   return { page, observedFrom, observedTo: clock() };
 }
 

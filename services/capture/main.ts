@@ -83,7 +83,7 @@ export async function startCapture(
   });
   const wired = wire(deps, settings, watch, overrides);
   const { stopping, publishers } = wired;
-  const hints = createHints({ codec: deps.codec.hints, integrations: wired.integrations, work: wired.work, metrics: wired.captureMetrics, coalesceMs: settings.coalesceMs, clock: deps.clock, signal: stopping.signal });
+  const hints = createHints({ codec: deps.codec.hints, integrations: wired.integrations, work: wired.work, metrics: wired.captureMetrics, coalesceMs: settings.coalesceMs, clock: deps.clock, sleep, signal: stopping.signal });
   const http = await openHttp(wired);
   const consumption = await consumeBatches(deps.kafka, {
     groupId: `${deps.config.topicPrefix}capture`, topics: [topicName(deps.config.topicPrefix, HINTS_TOPIC)], positions: { kind: 'group' }, onBatch: hints.onBatch,

@@ -9,7 +9,7 @@ export interface PatienceOptions {
 }
 
 export interface Patience {
-  /** Notes a failure; milliseconds to wait. */
+  /** Notes a failure; whole milliseconds to wait, since times are stored as such. */
   after(error: unknown): number;
   reset(): void;
 }
@@ -21,7 +21,7 @@ export function createPatience({ firstMs, lastMs, random }: PatienceOptions): Pa
       const told = isSyncError(error) ? (error.facts.retryAfterMs ?? 0) : 0;
       const own = Math.min(lastMs, firstMs * 2 ** Math.min(failures, 20)) * (0.5 + random() / 2);
       failures += 1;
-      return Math.max(told, own);
+      return Math.max(told, Math.round(own));
     },
     reset: () => { failures = 0; },
   };

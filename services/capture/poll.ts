@@ -59,13 +59,13 @@ export async function runPoll(options: PollOptions, onFirst: () => void): Promis
 
 /** One poll to its end. Throws SyncError; the watermark then stands behind the last page that landed. */
 export async function pollOnce(options: PollOptions): Promise<void> {
-  const { pool, integration, timeoutMs, clock, signal } = options;
+  const { pool, integration, timeoutMs: ms, clock, sleep, signal } = options;
   const key = { tenantId: integration.tenantId, integrationId: integration.integrationId, side: 'external' as const };
   const lane: Lane = integration.pushes() ? 'repair' : 'live';
   let position: PollPosition | null = (await readWatermark(pool, key))?.position ?? null;
   for (let more = true; more && !signal.aborted;) {
     const from = position;
-    const page = await withinDeadline(signal, timeoutMs, (until) => integration.connector('external').changedSince(from, { lane, signal: until }));
+    const page = await withinDeadline({ signal, ms, sleep }, (until) => integration.connector('external').changedSince(from, { lane, signal: until }));
     checkProgress(page, position);
     await publishHints(options, lane, page);
     const moved = await moveWatermark(pool, key, position, page.next, clock());

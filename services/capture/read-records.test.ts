@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import type { Connector, ReadResult } from '../../connectors/connector.ts';
+import { sleep } from '../../runtime/sleep.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import type { LiveIntegration } from './integration-set.ts';
 import { createCaptureMetrics } from './metrics.ts';
@@ -22,7 +23,7 @@ function system(read: (ids: readonly string[]) => readonly ReadResult[]) {
 function found(id: string): ReadResult {
   return { kind: 'found', id, record: { id, revision: '1', values: { firstname: id }, fieldTimes: {}, histories: {}, modifiedAt: 1, references: {}, mergedIds: [] } };
 }
-const options = { timeoutMs: 1_000, metrics: createCaptureMetrics(new Registry()), clock: () => 5, newId: () => 'id' };
+const options = { timeoutMs: 1_000, metrics: createCaptureMetrics(new Registry()), clock: () => 5, newId: () => 'id', sleep };
 const request = { side: 'external', lane: 'live', alongside: [], signal: new AbortController().signal } as const;
 
 describe('readRecords', () => {

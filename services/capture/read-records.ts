@@ -4,6 +4,7 @@
  * A permanent fault of a batch is narrowed down by halving it, so that one bad record stops only itself (I8).
  */
 import type { CallOptions, Connector } from '../../connectors/connector.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
@@ -33,6 +34,7 @@ export interface ReadRecordsOptions {
   readonly metrics: CaptureMetrics;
   readonly clock: () => number;
   readonly newId: () => string;
+  readonly sleep: Sleep;
 }
 
 /** Throws SyncError of the classes retry and reauthenticate; then nothing is known of any of the ids. */
@@ -49,13 +51,13 @@ export async function readRecords(options: ReadRecordsOptions, request: ReadRequ
   }
 }
 
-async function readOnce({ timeoutMs, metrics, clock, newId }: ReadRecordsOptions, request: ReadRequest): Promise<ReadRecords> {
+async function readOnce({ timeoutMs: ms, metrics, clock, newId, sleep }: ReadRecordsOptions, request: ReadRequest): Promise<ReadRecords> {
   const { integration, side, lane, signal } = request;
   const { tenantId, integrationId } = integration;
   const connector = integration.connector(side);
   const ids = [...new Set([...request.ids, ...request.alongside])];
   const observedFrom = clock();
-  const results = await withinDeadline(signal, timeoutMs, (until) => readAll(connector, ids, integration.fields[side], { lane, signal: until }));
+  const results = await withinDeadline({ signal, ms, sleep }, (until) => readAll(connector, ids, integration.fields[side], { lane, signal: until }));
   const observedTo = clock();
   metrics.readSeconds.observe({ system: connector.system }, (observedTo - observedFrom) / 1_000);
   const told = new Set(results.map(({ id }) => id));

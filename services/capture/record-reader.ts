@@ -8,6 +8,7 @@
  *   other integrations on the same partitions go on (I8, I10); services/capture/waiting.ts reads them later.
  * - Kafka or the database being away is waited for; nothing is called done without its effect.
  */
+import type { Sleep } from '../../runtime/sleep.ts';
 import { isSyncError } from '../../schemas/errors.ts';
 import type { ContactHint } from '../../schemas/change.ts';
 import { LANES } from '../../schemas/value.ts';
@@ -51,6 +52,7 @@ export interface RecordReaderOptions {
   readonly maxPending: number;
   readonly signal: AbortSignal;
   readonly clock: () => number;
+  readonly sleep: Sleep;
 }
 
 const LOOK_AGAIN_MS = 20;
@@ -62,7 +64,7 @@ export class RecordReader {
   readonly #pending = new Map<string, Entry>();
   readonly #reading = new Set<string>();
   #running = 0;
-  #timer: { readonly at: number; readonly handle: NodeJS.Timeout } | undefined;
+  #timer: { readonly at: number; readonly cancel: AbortController } | undefined;
   /** Hints go straight to the parking place until then. */
   #blockedUntil = 0;
 
@@ -80,14 +82,17 @@ export class RecordReader {
   }
 
   #schedule(ms: number): void {
-    const at = performance.now() + ms;
-    if (this.#options.signal.aborted || (this.#timer && this.#timer.at <= at)) return;
-    clearTimeout(this.#timer?.handle);
-    const handle = setTimeout(() => {
+    const { signal, clock, sleep } = this.#options;
+    const at = clock() + ms;
+    if (signal.aborted || (this.#timer && this.#timer.at <= at)) return;
+    this.#timer?.cancel.abort();
+    const timer = { at, cancel: new AbortController() };
+    this.#timer = timer;
+    void sleep(ms, timer.cancel.signal).then(() => {
+      if (this.#timer !== timer) return;
       this.#timer = undefined;
       this.#flush();
-    }, ms);
-    this.#timer = { at, handle };
+    });
   }
 
   #flush(): void {

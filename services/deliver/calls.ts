@@ -13,7 +13,8 @@ export interface Caller {
   readonly connector: Connector;
   /** The connector's fields in the mapping. */
   readonly fields: readonly string[];
-  readonly callMs: number;
+  /** A signal that ends a call which begins now. */
+  readonly deadline: () => AbortSignal;
   readonly clock: () => number;
   /** Guards every call; rejects at once while the system is known to be down. */
   readonly guarded: <T>(call: () => Promise<T>) => Promise<T>;
@@ -113,7 +114,7 @@ export async function lookUpAll(caller: Caller, references: readonly string[], l
 }
 
 function options(caller: Caller, lane: Lane): CallOptions {
-  return { signal: AbortSignal.timeout(caller.callMs), lane };
+  return { signal: caller.deadline(), lane };
 }
 
 /** Anything else that is thrown is a fault of ours; for a write nobody knows how far it came. */

@@ -174,10 +174,11 @@ function absorb(link: Link, holder: Link, side: Side): Link {
   return seen ? { ...link, state: { ...link.state, seen: { ...link.state.seen, [side]: seen } } } : link;
 }
 
-/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was and waits for an operator. */
+/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was, a wish to read the other's record aside, and waits for an operator. */
 function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link {
-  const { create: _create, ...state } = after.state;
-  return { ...before, state: { ...state, attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId], rule: 'taken' } } };
+  const { create: _create, readDue: _readDue, ...state } = after.state;
+  const { readDue } = before.state;
+  return { ...before, state: { ...state, ...(readDue ? { readDue } : {}), attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId], rule: 'taken' } } };
 }
 
 export function mergeDecision({ link, side, groups }: MergeVerdict, decisionId: string, now: number): ContactDecision {

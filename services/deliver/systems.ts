@@ -35,7 +35,7 @@ export class Systems {
   /** Throws SyncError `configuration_missing` when a secret is not set. */
   caller(known: KnownIntegration, side: Side): Caller {
     const { connector, circuit } = this.#of(known)[side];
-    return { connector, fields: known.context.mapping.fields[side], callMs: this.#callMs, clock: this.#deps.clock, guarded: (call) => guarded(circuit, call) };
+    return { connector, fields: known.context.mapping.fields[side], deadline: () => AbortSignal.timeout(this.#callMs), clock: this.#deps.clock, guarded: (call) => guarded(circuit, call) };
   }
 
   /** How long nothing should be leased: a circuit is open, or a system told us to wait (ms). */

@@ -1,8 +1,10 @@
 /** One lane's consumer: positions from the database, batches through `processBatch`, decisions relayed, delivery woken. */
 import type { Consumption, ConsumeOptions } from '../../runtime/consume.ts';
 import { consumeBatches } from '../../runtime/consume.ts';
+import { classified } from '../../runtime/database.ts';
 import type { Deps } from '../../runtime/deps.ts';
 import type { Batch, BatchOutcome } from '../../runtime/partition.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import type { SyncError } from '../../schemas/errors.ts';
 import { isSyncError } from '../../schemas/errors.ts';
 import { changesTopic, topicName } from '../../schemas/topics.ts';
@@ -23,6 +25,7 @@ export interface LaneOptions {
   readonly relayDeps: RelayDeps;
   readonly metrics: ReconcileMetrics;
   readonly maxBatch: number;
+  readonly sleep: Sleep;
   readonly onFatal: (error: SyncError) => void;
 }
 
@@ -69,14 +72,15 @@ export async function consumeLane(options: LaneOptions): Promise<Consumption> {
   const onBatch = async (batch: Batch): Promise<BatchOutcome> => {
     try {
       return await workBatch(options, { group, topic, partition: batch.partition }, await stateOf(batch), batch);
-    } catch (error) {
+    } catch (thrown) {
+      const error = classified(thrown);
       if (isSyncError(error)) return { kind: 'again', afterMs: error.facts.retryAfterMs ?? 500, reason: error.code };
       throw error;
     }
   };
 
   const consume: ConsumeOptions = {
-    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, lingerMs: LINGER_MS, onBatch, onFatal: options.onFatal,
+    groupId: group, topics: [topic], logger: deps.logger, clock: deps.clock, maxBatch: options.maxBatch, lingerMs: LINGER_MS, sleep: options.sleep, onBatch, onFatal: options.onFatal,
     positions: {
       kind: 'stored', positionOf,
       onExpired: async (_topic, partition, from, to) => {

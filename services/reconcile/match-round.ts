@@ -14,7 +14,7 @@ import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
-import { sleep } from '../../runtime/sleep.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
@@ -36,6 +36,7 @@ export interface MatchRoundDeps {
   readonly wake: Pick<Wake, 'notify'>;
   readonly clock: () => number;
   readonly newId: () => string;
+  readonly sleep: Sleep;
   readonly logger: Logger;
 }
 
@@ -51,7 +52,7 @@ export async function keepMatched(deps: MatchRoundDeps, signal: AbortSignal): Pr
     for (const due of await dueMatching(deps.pool, deps.clock()).catch(() => [])) {
       await matchRound(deps, due, signal).catch((error: unknown) => deps.logger.warn({ integration: due.integrationId, err: describeError(error) }, 'records wait to be matched'));
     }
-    await sleep(LOOK_EVERY_MS, signal);
+    await deps.sleep(LOOK_EVERY_MS, signal);
   }
 }
 

@@ -25,9 +25,9 @@ import { deleteLinks, lockLinks, releaseRecords, saveLinks } from '../../../stor
 import type { LinkKey } from '../../../store/links.ts';
 import { keyMovesOf, lockAllIdentities, moveKeys } from '../../../store/match-keys.ts';
 import { queueMatching } from '../../../store/match-queue.ts';
-import { tagOf } from '../conflict-view.ts';
-import { StateMoved } from '../resolve-conflict.ts';
-import type { ResolveDeps } from '../resolve-conflict.ts';
+import { tagOf } from '../conflicts/conflict-view.ts';
+import { StateMoved } from '../conflicts/resolve-conflict.ts';
+import type { ResolveDeps } from '../conflicts/resolve-conflict.ts';
 import { linkView, scoreOf } from './link-view.ts';
 import { findLink, findParty } from './parties.ts';
 import type { Party } from './parties.ts';

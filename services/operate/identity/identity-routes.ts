@@ -4,8 +4,8 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import {
   zDuplicateList, zDuplicateQuery, zLinkBody, zLinkList, zLinkQuery, zLinkShow, zLinkShowQuery, zLinksChange, zRelinkBody, zSplitBody, zUnlinkBody,
 } from '../../../schemas/api-identity.ts';
-import { actorOf, refusals } from '../requests.ts';
-import type { ResolveDeps } from '../resolve-conflict.ts';
+import { actorOf, refusals } from '../http/requests.ts';
+import type { ResolveDeps } from '../conflicts/resolve-conflict.ts';
 import { linkRecords, relinkRecords, splitLink, unlinkRecords } from './change-links.ts';
 import { listDuplicates } from './list-duplicates.ts';
 import { linkPage, showLinks } from './list-links.ts';

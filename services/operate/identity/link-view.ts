@@ -6,8 +6,8 @@ import { nameLikeness } from '../../../domain/names/likeness.ts';
 import type { LinkDetail, LinkView } from '../../../schemas/api-identity.ts';
 import { SIDES } from '../../../schemas/value.ts';
 import type { Side } from '../../../schemas/value.ts';
-import { holdTag } from '../conflict-view.ts';
-import { masked } from '../mask.ts';
+import { holdTag } from '../conflicts/conflict-view.ts';
+import { masked } from '../plan/mask.ts';
 
 type Names = LinkView['names'];
 

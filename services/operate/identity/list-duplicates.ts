@@ -13,8 +13,8 @@ import { readLinks } from '../../../store/conflicts.ts';
 import { duplicateGroups } from '../../../store/duplicates.ts';
 import type { DuplicateCursor, DuplicateGroup } from '../../../store/duplicates.ts';
 import type { KnownIntegration } from '../../../store/integration-book.ts';
-import { tagOf } from '../conflict-view.ts';
-import type { ResolveDeps } from '../resolve-conflict.ts';
+import { tagOf } from '../conflicts/conflict-view.ts';
+import type { ResolveDeps } from '../conflicts/resolve-conflict.ts';
 import { kindOf, maskedKey, nameOfRecord } from './link-view.ts';
 
 type Deps = Pick<ResolveDeps, 'pool' | 'book'>;

@@ -9,7 +9,7 @@ import type { KnownIntegration } from '../../../store/integration-book.ts';
 import { findLinksByName, formerIds, listLinks } from '../../../store/link-pages.ts';
 import type { LinkStateFilter } from '../../../store/link-pages.ts';
 import type { LinkKey } from '../../../store/links.ts';
-import type { ResolveDeps } from '../resolve-conflict.ts';
+import type { ResolveDeps } from '../conflicts/resolve-conflict.ts';
 import { linkDetail, linkView } from './link-view.ts';
 
 interface Filter {

@@ -1,0 +1,59 @@
+/** I4, one link per pair: no record in two links, nobody created twice. */
+import type { Created } from '../journal.ts';
+import { GROUPS } from '../schedule/groups.ts';
+import type { Evidence, Finding } from './evidence.ts';
+import { sideOf } from './lineage.ts';
+import type { Lineage } from './lineage.ts';
+import type { Words } from './words.ts';
+
+/** How long a record must have been there with its keys for the product to have known it: two polls and a little (ms). */
+const KNOWN_AFTER_MS = 90_000;
+const KEYS = GROUPS.filter(({ kind }) => kind === 'phone' || kind === 'email');
+
+export function judgeIdentity(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  const made = evidence.journal.filter((fact): fact is Created => fact.kind === 'created' && fact.deed === null);
+  return [...linkedTwice(evidence), ...madeTwice(made), ...made.flatMap((fact) => madeBesideKnown(fact, evidence, lineage, words))];
+}
+
+function linkedTwice({ links }: Evidence): Finding[] {
+  const seen = new Map<string, number>();
+  for (const link of links) {
+    for (const key of [`bevatel/${link.bevatel_id}`, `external/${link.external_id}`]) {
+      if (!key.endsWith('/null')) seen.set(`${link.integration_id}/${key}`, (seen.get(`${link.integration_id}/${key}`) ?? 0) + 1);
+    }
+  }
+  return [...seen].filter(([, count]) => count > 1).map(([key, count]) => ({ invariant: 'I4', class: 'duplicate', person: null, what: `${key} is in ${count} links` }));
+}
+
+/** One partner gets one record, also when the answer to its creation was lost. */
+function madeTwice(made: readonly Created[]): Finding[] {
+  const groups = Map.groupBy(made, ({ system, reference }) => `${system}/${reference}`);
+  return [...groups.values()].filter((facts) => facts.length > 1).map((facts) => ({
+    invariant: 'I4', class: 'duplicate', person: facts[0]?.person ?? null, what: `${facts.map(({ system, record }) => `${system}/${record}`).join(' and ')} were created for the same partner ${facts[0]?.reference}`,
+  }));
+}
+
+/** A record was created beside one of the same person that the product must have known by its keys. */
+function madeBesideKnown(fact: Created, evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  const keys = keysOf(fact.system, fact.record, fact.at, lineage);
+  const known = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record && other.at < fact.at - KNOWN_AFTER_MS);
+  const twins = known.filter((other) => {
+    const before = keysOf(other.system, other.record, fact.at - KNOWN_AFTER_MS, lineage);
+    const then = keysOf(other.system, other.record, fact.at, lineage);
+    return evidence.records.some((record) => record.system === other.system && record.id === other.record && record.isLive) && keys.some((key) => before.includes(key) && then.includes(key));
+  });
+  return twins.filter((twin) => !isQueued(twin, words) && !isQueued(fact, words)).map((twin) => ({
+    invariant: 'I4', class: 'duplicate', person: fact.person, what: `${fact.system}/${fact.record} was created although ${twin.system}/${twin.record} of the same person was there, and no queue tells of it`,
+  }));
+}
+
+function isQueued({ system, record }: Created, words: Words): boolean {
+  return words.linksOf(system, record).some((link) => words.halted(link) !== null);
+}
+
+function keysOf(system: string, record: string, at: number, lineage: Lineage): string[] {
+  return KEYS.flatMap((group) => {
+    const meaning = lineage.standings(system, record, group).filter((standing) => standing.at <= at).at(-1)?.meaning ?? '';
+    return meaning === '' ? [] : [`${sideOf(system)} ${group.kind} ${meaning}`];
+  });
+}

@@ -1,0 +1,36 @@
+/** I5: `latest_wins` never lets the clearly earlier of two edits win, and no edit is at odds with one that was made on top of it. */
+import type { Evidence, Finding } from './evidence.ts';
+import { GROUPS } from '../schedule/groups.ts';
+import type { Edit, Lineage } from './lineage.ts';
+import type { Said, Words } from './words.ts';
+import type { Group } from '../schedule/groups.ts';
+import type { LinkRow } from './evidence.ts';
+
+/** The integrations' tolerance, and what the clocks of the systems are apart at most. */
+const BEYOND_DOUBT_MS = 2_000 + 1_000;
+const SMALL_SKEW_MS = 500;
+
+export function judgeTimes(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  const { dials } = evidence.schedule;
+  return evidence.links.flatMap((link) => {
+    const skews = [dials.bevatelSkewMs, dials.systems[link.integration_id]?.clockSkewMs ?? 0];
+    if (skews.some((skew) => Math.abs(skew) > SMALL_SKEW_MS)) return [];
+    return GROUPS.flatMap((group) => words.said(link, group).filter(({ word }) => word.rule === 'policy:latest_wins' && word.writeTo !== undefined).flatMap((said) => judgeVerdict(said, link, group, lineage, words)));
+  });
+}
+
+function judgeVerdict(said: Said, link: LinkRow, group: Group, lineage: Lineage, words: Words): Finding[] {
+  const { word } = said;
+  const edits = (system: string, record: string | null): Edit[] => {
+    const meaning = words.shown(word, group, system);
+    return lineage.edits.filter((edit) => edit.group === group && edit.system === system && edit.record === record && edit.at <= said.at && edit.meaning === meaning);
+  };
+  const ours = edits('bevatel', link.bevatel_id);
+  const theirs = edits(link.integration_id, link.external_id);
+  const [losers, winners] = word.writeTo === 'bevatel' ? [ours, theirs] : [theirs, ours];
+  const isWrong = losers.length > 0 && winners.length > 0 && losers.every((loser) => winners.every((winner) => loser.at - winner.at > BEYOND_DOUBT_MS));
+  return isWrong ? [{
+    invariant: 'I5', class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''),
+    what: `${group.name} of ${link.bevatel_id}–${link.external_id}: the clearly earlier edit ${JSON.stringify(winners[0]?.meaning)} won of ${JSON.stringify(losers[0]?.meaning)}`,
+  }] : [];
+}
