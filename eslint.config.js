@@ -82,7 +82,7 @@ export default defineConfig(
     rules: {
       'no-restricted-imports': ['error', {
         paths: [kafkaClient],
-        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js|(?:entities|temporal-polyfill)$)', message: 'domain is pure: it imports schemas, itself, libphonenumber-js, entities and temporal-polyfill alone.' }],
+        patterns: [{ regex: '^(?!\\.{1,2}/|libphonenumber-js|(?:entities|fastest-levenshtein|temporal-polyfill)$)', message: 'domain is pure: it imports schemas, itself, libphonenumber-js, entities, fastest-levenshtein and temporal-polyfill alone.' }],
       }],
       'no-restricted-globals': ['error', 'process', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto', 'console'],
       'no-restricted-properties': ['error',

@@ -7,18 +7,18 @@
  * - `list` and `changedSince` may show old states (index lag); `read` shows the record as it is now, within
  *   `stalenessWindowMs`.
  * - `write` never repeats a request by itself: an answer that did not come is the outcome `unknown`, and the caller
- *   looks before it writes again (design §6). So does `remove`. Neither is called before its attempt is on record, and
- *   `remove` not before the record was read, or with a condition: what it takes away nobody may be able to bring back.
+ *   looks before it writes again (design §6). So do `remove` and `merge`. None is called before its attempt is on record,
+ *   and these two not before the record was read, or with a condition: what they take away nobody may be able to bring back.
  * - An actor is `user:<id>` for a person; any other name is an automation, an import or an app.
  * - No method keeps state between calls, knows of links, or decides anything.
  */
 import type { ContactHint } from '../schemas/change.ts';
 import type { Lane, Value } from '../schemas/value.ts';
-import type { CreateOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome } from '../schemas/record.ts';
+import type { CreateOp, MergeOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome } from '../schemas/record.ts';
 import type { Capabilities, GoneHow } from '../schemas/system.ts';
 
 export type { Capabilities, GoneHow };
-export type { CreateOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome };
+export type { CreateOp, MergeOp, ReadResult, RecordImage, RemoveOp, UpdateOp, WriteOp, WriteOutcome };
 
 export interface CallOptions {
   readonly signal: AbortSignal;
@@ -83,6 +83,11 @@ export interface Connector {
    * the condition failed, `gone` when there is nothing (more) to remove under this id.
    */
   remove(operations: readonly RemoveOp[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<readonly WriteOutcome[]>;
+  /**
+   * Merges each record into another; one outcome per operation, in any order: `merged` with the id that is left, `gone` when
+   * the record is not there (any more), which may have been merged before.
+   */
+  merge(operations: readonly MergeOp[], options: CallOptions): Promise<readonly WriteOutcome[]>;
   /** Looks records up by the partner's id (never by search): partner id → record. Missing ones are absent. */
   findByReference(references: readonly string[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<ReadonlyMap<string, RecordImage>>;
   /** Where a person sees the record; null where there is no such page. */

@@ -25,6 +25,8 @@ export interface LinkContext {
     readonly versusEdit: Integration['deletes']['versusEdit'];
     readonly keepMs: number;
   };
+  /** What becomes of two records on this side whose partners were merged into one. */
+  readonly merges: Readonly<Record<Side, Integration['merges']['to_external']>>;
 }
 
 const DAY_MS = 86_400_000;
@@ -48,6 +50,7 @@ export function buildContext(integration: Integration, external: Capabilities = 
       versusEdit: integration.deletes.versusEdit,
       keepMs: integration.deletes.keepDays * DAY_MS,
     },
+    merges: { bevatel: integration.merges.to_bevatel, external: integration.merges.to_external },
   };
 }
 

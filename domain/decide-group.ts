@@ -247,7 +247,8 @@ function agreed(pair: Pair, verdict: Verdict, rule: string): GroupDecision {
 
 function held(pair: Pair, type: ConflictType, rule: string, more: Pick<Held, 'detail' | 'owner'> = {}): GroupDecision {
   const before = pair.state.held;
-  const isSame = before !== undefined && before.type === type && isSamePair(before, pair);
+  const isSameType = before?.type === type || (before?.type === 'merge_update' && type === 'update_update_same_field');
+  const isSame = before !== undefined && isSameType && isSamePair(before, pair);
   const next: Held = isSame ? before : {
     type, since: pair.now,
     bevatel: pair.values.bevatel, external: pair.values.external,

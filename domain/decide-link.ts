@@ -9,6 +9,7 @@ import { otherSide, sameValue, SIDES } from '../schemas/value.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { SKIPPED_REVISION_PATIENCE_MS } from './context.ts';
+import { decideAbsorbed } from './decide-absorbed.ts';
 import { decideGone, isDeleteHold } from './decide-gone.ts';
 import { decideGroup } from './decide-group.ts';
 import { filteredRule, forgotten, gatesOf, gives, passingOf, standingOf } from './filter.ts';
@@ -17,6 +18,7 @@ import type { Values } from './lens.ts';
 import type { MappedLens } from './lenses/mapping.ts';
 import { idOn, pick, UNKNOWN_TIME } from './link.ts';
 import type { Attempt, GroupState, Link, LinkHold, LinkState, Seen } from './link.ts';
+import { overridden } from './merge.ts';
 import { compareRevisions } from './revision.ts';
 import { groupTime } from './time.ts';
 
@@ -30,6 +32,7 @@ export interface LinkDecision {
 
 export function decideLink(link: Link, context: LinkContext, now: number): LinkDecision {
   if (link.erased || isHeldWhole(link.state)) return halted(link);
+  if (link.state.absorbed) return decideAbsorbed(link, link.state.absorbed, context, now);
   if (isGone(link.state)) return decideGone(link, context, now);
   if (link.bevatelId === null || link.externalId === null) return decideOneSided(link, context, now);
   return decidePair(link, context, now);
@@ -39,20 +42,20 @@ function isGone(state: LinkState): boolean {
   return state.gone?.bevatel !== undefined || state.gone?.external !== undefined;
 }
 
-/** A missing required value holds creation only, and like a conflict with a deletion it is decided anew with each image. */
+/** A missing required value holds creation only, and like conflicts with deletions and merges it is decided anew with each image. */
 function isHeldWhole({ hold }: LinkState): boolean {
-  return hold !== undefined && hold.kind !== 'required_missing' && !isDeleteHold(hold);
+  return hold !== undefined && hold.kind !== 'required_missing' && hold.kind !== 'partner_merged' && !isDeleteHold(hold);
 }
 
 /** Nothing is wanted of a link that is erased or held as a whole; its facts stay. */
 function halted(link: Link): LinkDecision {
-  const { create: _create, remove: _remove, referenceDue: _referenceDue, ...state } = link.state;
+  const { create: _create, remove: _remove, merge: _merge, referenceDue: _referenceDue, ...state } = link.state;
   const groups = Object.fromEntries(Object.entries(state.groups).map(([name, { wanted: _wanted, ...group }]) => [name, group]));
   return { link: { ...link, state: { ...state, groups } }, groups: [], verdict: isGone(link.state) || link.erased ? 'gone' : null };
 }
 
 function decidePair(link: Link, context: LinkContext, now: number): LinkDecision {
-  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, ...state } = link.state;
+  const { hold: _hold, create: _create, remove: _remove, restoring: _restoring, alone: _alone, referenceDue: _referenceDue, unmatched: _unmatched, ...state } = link.state;
   const gates = gatesOf(state, context.mapping);
   const groups: Record<string, GroupState> = gates?.forgets ? forgotten(state.groups) : { ...state.groups };
   const verdicts: GroupVerdict[] = [];
@@ -72,12 +75,26 @@ function decidePair(link: Link, context: LinkContext, now: number): LinkDecision
     if (decision.verdict.verdict !== 'unchanged') verdicts.push(decision.verdict);
   }
   const referenceDue = missingReferences(link, context).filter((side) => gates?.closed[side] === undefined);
-  const settled = state.merged === undefined && state.guarded === undefined ? state : settledMerge(state, groups);
-  return {
-    link: { ...link, state: { ...settled, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } },
-    groups: verdicts.length > 0 ? withDisjoint(verdicts, groups) : verdicts,
-    verdict: null,
-  };
+  const told = verdicts.length > 0 ? withDisjoint(verdicts, groups) : verdicts;
+  if (state.merged === undefined && state.guarded === undefined) return paired(link, state, groups, referenceDue, told);
+  const merge = decideMerged(state, groups, told, context);
+  return paired(link, settledMerge(merge.state, merge.groups), merge.groups, referenceDue, merge.told);
+}
+
+function paired(link: Link, state: LinkState, groups: LinkState['groups'], referenceDue: readonly Side[], told: readonly GroupVerdict[]): LinkDecision {
+  return { link: { ...link, state: { ...state, groups, ...(referenceDue.length > 0 ? { referenceDue } : {}) } }, groups: told, verdict: null };
+}
+
+/**
+ * While a merge settles, edits of both sides that meet are `merge_update`; and what was edited in the record that went
+ * away is in the survivor, or is told to have been overridden by it (I2).
+ */
+function decideMerged(state: LinkState, groups: LinkState['groups'], told: readonly GroupVerdict[], context: LinkContext): { readonly state: LinkState; readonly groups: LinkState['groups']; readonly told: readonly GroupVerdict[] } {
+  const named = told.map((one) => (one.conflict === 'update_update_same_field' ? { ...one, conflict: 'merge_update' as const } : one));
+  const held = Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, group.held?.type === 'update_update_same_field' ? { ...group, held: { ...group.held, type: 'merge_update' as const } } : group]));
+  const { mergedEdits, ...rest } = state;
+  if (!mergedEdits || state.readDue?.[mergedEdits.side]?.blocks) return { state, groups: held, told: named };
+  return { state: rest, groups: held, told: [...overridden(mergedEdits.groups, mergedEdits.side, state.seen[mergedEdits.side]?.values, context), ...named] };
 }
 
 /** A merge is over when the survivor was read and nothing is wanted for its sake; with it goes the guard on the whole link. */
@@ -160,18 +177,27 @@ function decideOneSided(link: Link, context: LinkContext, now: number): LinkDeci
   const { create: _create, remove: _remove, restoring: _restoring, hold: _hold, referenceDue: _referenceDue, ...state } = link.state;
   const present: Side = link.bevatelId === null ? 'external' : 'bevatel';
   const missing = otherSide(present);
-  const waiting: LinkDecision = { link: { ...link, state }, groups: [], verdict: 'awaiting_partner' };
+  const due = isForgetDue(state, present, missing, context) ? { referenceDue: [present] } : {};
+  const waiting: LinkDecision = { link: { ...link, state: { ...state, ...due } }, groups: [], verdict: 'awaiting_partner' };
   if (state.alone) return { ...waiting, verdict: 'skipped' };
   if (!context.creates[missing] || !state.seen[present]) return waiting;
   if (state.attempts.some((attempt) => attempt.kind === 'create' && attempt.status === 'outstanding')) return { ...waiting, verdict: 'in_flight' };
+  if (state.unmatched) return waiting;
   const standing = standingOf(present, state.seen[present].values, context.mapping);
   if (standing !== 'inside') return { ...waiting, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: filteredRule(present, standing) }], verdict: 'skipped' };
   const lacking = missingRequired(state.seen[present], present, context);
   if (lacking) {
     const hold: LinkHold = { kind: 'required_missing', since: now, detail: lacking };
-    return { link: { ...link, state: { ...state, hold } }, groups: [], verdict: 'skipped' };
+    return { link: { ...link, state: { ...state, ...due, hold } }, groups: [], verdict: 'skipped' };
   }
-  return { link: { ...link, state: { ...state, create: missing } }, groups: [], verdict: 'created' };
+  return { link: { ...link, state: { ...state, ...due, create: missing } }, groups: [], verdict: 'created' };
+}
+
+/** The record carries the id of one from which it was parted, which is removed, so that nobody takes the two for a pair. */
+function isForgetDue(state: LinkState, present: Side, missing: Side, context: LinkContext): boolean {
+  const reference = state.seen[present]?.reference ?? null;
+  const isUnderWay = state.attempts.some(({ side, forgets, status }) => side === present && forgets === true && status === 'outstanding');
+  return reference !== null && !isUnderWay && context.capabilities[present].uniqueReference && state.apart?.some((one) => one.forgets && one.side === missing && one.id === reference) === true;
 }
 
 /** The first required group of which nothing would be there after a creation (F8 of the requirements form). */

@@ -30,9 +30,9 @@ export function dueOf(link: Link, now: number): Due | null {
 }
 
 /** Wanted, and not waiting for an approval. */
-function isAnythingWanted({ groups, guarded, remove }: LinkState): boolean {
+function isAnythingWanted({ groups, guarded, merge, remove }: LinkState): boolean {
   if (guarded !== undefined) return false;
-  if (remove !== undefined) return true;
+  if (remove !== undefined || merge !== undefined) return true;
   for (const name in groups) if (groups[name]?.wanted !== undefined && groups[name].guarded === undefined) return true;
   return false;
 }

@@ -14,7 +14,7 @@ import type { Side } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
 import { eraseForSystem } from './erase.ts';
 import type { SideImage } from './fold.ts';
-import { withId } from './link.ts';
+import { PARTED, withId } from './link.ts';
 import type { Attempt, Gone, Link, LinkState } from './link.ts';
 import { compareRevisions } from './revision.ts';
 
@@ -105,11 +105,18 @@ export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 
  * revision of its own deletion and that never settled, it may have been none: that it is there counts like an edit.
  */
 export function broughtBack(state: LinkState, side: Side): LinkState {
-  const { gone: before, ...rest } = state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state;
+  const { gone: before, ...rest } = withoutMerge(state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state, side);
   const partner = before?.[otherSide(side)];
   if (!partner) return rest;
   const isRestored = before?.[side]?.settledAt !== undefined || before?.[side]?.revision !== undefined;
   return { ...rest, gone: { [otherSide(side)]: { ...partner, ...(isRestored ? { revive: true } : { contested: true }) } } };
+}
+
+/** It did not go into another record, or came out of it again. */
+function withoutMerge(state: LinkState, side: Side): LinkState {
+  if (state.absorbed?.side !== side) return state;
+  const { absorbed: _absorbed, merge: _merge, ...rest } = state;
+  return rest;
 }
 
 /** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */
@@ -147,8 +154,9 @@ export function afterMerge(state: LinkState, side: Side): LinkState {
   return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
 }
 
-/** When a record of the link was found gone or was parted from it, the latest; null when all are there, or nothing may be shown of them any more. */
+/** When a record of the link was found gone, or its deletion parted the pair, the latest; null when all are there, or nothing may be shown of them any more. */
 export function goneAt({ state, erased }: Link): number | null {
-  if (erased || (!state.gone && !state.alone)) return null;
-  return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, state.alone?.since ?? 0);
+  const unlinked = state.alone?.reason === PARTED ? undefined : state.alone;
+  if (erased || (!state.gone && !unlinked)) return null;
+  return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, unlinked?.since ?? 0);
 }

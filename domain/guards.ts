@@ -8,7 +8,7 @@
  * | `blanking`   | a value is cleared |
  * | `same_value` | a value is overwritten by one that goes over many others too |
  * | `create`     | a record is created after the first listings (those are what the plan showed) |
- * | `merge`      | a write for a link whose record was merged into another |
+ * | `merge`      | two records are merged because their partners were; a write for a link whose record was merged into another |
  *
  * What is filled into an empty field destroys nothing and is no risk.
  */
@@ -40,6 +40,7 @@ export interface Risk {
 export function risksOf(link: Link, work: Work, lane: Lane, context: LinkContext, fingerprint: (content: unknown) => string): readonly Risk[] {
   if (work.kind === 'create') return lane === 'backfill' ? [] : [{ kind: 'create', key: work.side, group: null, fingerprint: fingerprint(work.op.reference) }];
   if (work.kind === 'remove') return work.op.way === 'erase' ? [] : [{ kind: 'delete', key: work.side, group: null, fingerprint: fingerprint([work.op.way, work.op.id]) }];
+  if (work.kind === 'merge') return [{ kind: 'merge', key: work.side, group: null, fingerprint: fingerprint(['merge', work.op.id, work.op.into]) }];
   if (work.kind !== 'write') return [];
   const groups = Object.entries(work.groups);
   if (link.state.merged !== undefined && groups.length > 0) return [{ kind: 'merge', key: work.side, group: null, fingerprint: fingerprint(groups.map(([name, { sent }]) => [name, sent])) }];
@@ -91,6 +92,7 @@ export function rejectGuarded(link: Link, changeSet: string, context: LinkContex
     verdicts.push({ group: name, verdict: 'skipped', rule: CHANGE_SET_REJECTED, bevatel, external, ...(group.base ? { base: group.base } : {}) });
   }
   const { guarded: _guarded, create, ...state } = withoutGuarded({ ...link, state: { ...link.state, groups } }, changeSet).state;
+  if (isWhole && state.merge) return { link: { ...link, state: withoutMerge(state, now) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: CHANGE_SET_REJECTED }] };
   if (isWhole && state.remove) return { link: { ...link, state: keptRecord(state, state.remove.side) }, groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: CHANGE_SET_REJECTED }] };
   if (!isWhole || !create) return { link: { ...link, state: create ? { ...state, create } : state }, groups: verdicts };
   return { link: { ...link, state: { ...state, hold: { kind: 'rejected', since: now, detail: CHANGE_SET_REJECTED } } }, groups: verdicts };
@@ -101,4 +103,11 @@ function keptRecord(state: LinkState, side: Side): LinkState {
   const { remove: _remove, ...rest } = state;
   const gone = rest.gone?.[otherSide(side)];
   return gone ? { ...rest, gone: { ...rest.gone, [otherSide(side)]: { ...gone, ignored: true } } } : rest;
+}
+
+/** The partners stay two; what is to become of them waits for a word of its own. */
+function withoutMerge({ merge: _merge, absorbed, ...rest }: LinkState, now: number): LinkState {
+  if (!absorbed) return rest;
+  const { word: _word, ...open } = absorbed;
+  return { ...rest, absorbed: open, hold: { kind: 'rejected', since: now, detail: CHANGE_SET_REJECTED } };
 }

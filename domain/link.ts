@@ -87,6 +87,9 @@ export const UNDONE = 'undone';
 export const CHANGE_SET_REJECTED = 'change_set_rejected';
 export const GIVEN_UP = 'unavailable';
 
+/** Why a record stands alone that an operator parted from its partner. */
+export const PARTED = 'parted';
+
 export interface GroupState {
   readonly base?: Base;
   readonly wanted?: Wanted;
@@ -117,11 +120,15 @@ export interface AttemptGroup {
 export interface Attempt {
   readonly id: string;
   readonly side: Side;
-  readonly kind: 'create' | 'update' | 'remove';
-  /** None of a removal. */
+  readonly kind: 'create' | 'update' | 'remove' | 'merge';
+  /** None of a removal or a merge. */
   readonly groups: Readonly<Record<string, AttemptGroup>>;
   /** The partner's id, when this write stores it. */
   readonly reference: string | null;
+  /** The partner's id that is stored there is removed by this write. */
+  readonly forgets?: true;
+  /** Of a merge: the record that it is merged into. */
+  readonly into?: string;
   /** The revision on which the write is conditional. */
   readonly condition: string | null;
   /** Newest history entry per field at the guard read (epoch ms, the system's clock); entries after it are checked. */
@@ -171,13 +178,18 @@ export interface Gone {
   readonly word?: { readonly stands: 'deletion' | 'partner'; readonly by: string; readonly revision: string | null };
 }
 
-/** A record from which this one was parted: the two are never matched again unless an operator says so. */
+/**
+ * A record from which this one was parted: the two are never matched again unless an operator says so. One of its own side
+ * is another person with the same number or address.
+ */
 export interface Parted {
   readonly side: Side;
   readonly id: string;
   readonly at: number;
   /** The rule or the operator that parted them. */
   readonly by: string;
+  /** It is there: its id is removed from the record that is left, lest anybody take the two for a pair. */
+  readonly forgets?: true;
   /** Its last image, where it was deleted; for a restore. */
   readonly image?: Image;
 }
@@ -185,8 +197,31 @@ export interface Parted {
 export const DELETE_CONFLICTS = ['delete_recently_updated', 'update_recently_deleted', 'update_missing'] as const;
 export type DeleteConflict = (typeof DELETE_CONFLICTS)[number];
 
+/** A record that went on into another one whose link has a partner of its own: the two partners are two, the records are one. */
+export interface Absorbed {
+  readonly side: Side;
+  /** The survivor, the link that has it, and that link's record on the other side. */
+  readonly record: string;
+  readonly by: string;
+  readonly partner: string;
+  readonly at: number;
+  /** An operator wants the partners merged as well. */
+  readonly word?: { readonly by: string };
+}
+
 export type LinkHold =
-  | { readonly kind: 'multi_match' | 'possible_duplicate'; readonly since: number; readonly candidates: readonly string[] }
+  | {
+    readonly kind: 'multi_match' | 'possible_duplicate'; readonly since: number;
+    /** Other links, the likeliest first; `scores` are the likenesses of the names, where both are known. */
+    readonly candidates: readonly string[]; readonly scores?: readonly (number | null)[];
+    readonly rule?: string;
+    /** Held by match keys (domain/match-hold.ts): it ends by itself when the keys do not say so any more. */
+    readonly byKeys?: true;
+  }
+  /** The record of the side `detail` was merged into that of the one candidate; what is to become of the partner is not said. */
+  | { readonly kind: 'partner_merged'; readonly since: number; readonly detail: Side; readonly candidates: readonly string[] }
+  /** Both records were merged, but into records of different links. */
+  | { readonly kind: 'merge_merge'; readonly since: number; readonly candidates: readonly string[] }
   | { readonly kind: 'unique_violation' | 'rejected' | 'required_missing'; readonly since: number; readonly detail: string }
   /** A deletion on the side `detail` met an edit of the partner, whose revision was this. */
   | { readonly kind: DeleteConflict; readonly since: number; readonly detail: Side; readonly revision: string | null };
@@ -203,6 +238,9 @@ export interface LinkState {
   /** The record of this side must be removed, since its partner was deleted. */
   readonly remove?: { readonly side: Side; readonly way: RemovalWay };
   readonly gone?: { readonly [S in Side]?: Gone };
+  readonly absorbed?: Absorbed;
+  /** The record of this side must be merged into another, since their partners were. */
+  readonly merge?: { readonly side: Side; readonly into: string };
   /** An operator wants what is gone made again. */
   readonly restoring?: { readonly by: string; readonly at: number };
   readonly apart?: readonly Parted[];
@@ -214,8 +252,12 @@ export interface LinkState {
   readonly erasure?: string;
   readonly erasing?: readonly Side[];
   readonly hold?: LinkHold;
+  /** Whether the other side has a record of this person is still to be found out (services/reconcile/match-round.ts); until then none is made. */
+  readonly unmatched?: true;
   /** When the record of a side went on into another one; until the pair has come to rest again. */
   readonly merged?: number;
+  /** Edits of the record that went on, which nobody had been told of yet; until the survivor is read, which may not have them. */
+  readonly mergedEdits?: { readonly side: Side; readonly groups: Readonly<Record<string, Values>> };
   /** The change-set that must be approved before anything is written for this link as a whole. */
   readonly guarded?: string;
   /** After a failed write: not before, and how often it failed in a row. */

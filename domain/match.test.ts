@@ -3,21 +3,26 @@ import { describe, expect, it } from 'vitest';
 import { zIntegration } from '../schemas/integration.ts';
 import type { Image, Side } from '../schemas/value.ts';
 import { buildMapping } from './lenses/mapping.ts';
-import { chooseMatch, matchIdentityBuckets, matchKeys } from './match.ts';
-import type { MatchChoice } from './match.ts';
+import { EMPTY_STATE } from './link.ts';
+import type { Link } from './link.ts';
+import { keyChange, matchIdentityBuckets, matchKeys, nameOn, personKeys } from './match.ts';
 
 const integration = zIntegration.parse({
   integration: 'demo', tenant: 'acme', system: 'hubspot', connection: { tokenEnv: 'TOKEN' }, bevatel: { baseUrl: 'http://127.0.0.1', keyEnv: 'KEY' },
-  match: ['phone_number', 'custom.mobile', 'email', 'company_name'],
+  match: ['phone_number', 'custom.mobile', { identifier: 'custom.national_id' }, { identifier: 'custom.number' }, 'email'],
   fields: [
     { bevatel: 'phone_number', external: 'phone', lens: 'phone', region: 'SA' },
     { bevatel: 'custom.mobile', external: 'mobilephone', lens: 'phone', region: 'SA' },
     { bevatel: 'email', external: 'work_email', lens: 'email' },
     { bevatel: 'company_name', external: 'company' },
+    { bevatel: 'custom.national_id', external: 'nid', alike: ['digits', 'blanks'] },
+    { bevatel: 'custom.number', external: 'number', lens: 'number' },
+    { bevatel: 'custom.fax', external: 'fax', lens: 'phone', region: 'SA' },
+    { lens: 'full_name', bevatel: ['contact_first_name', 'contact_last_name'], external: 'name' },
   ],
 });
 const mapping = buildMapping(integration);
-const keys = (side: Side, image: Image) => matchKeys(mapping, integration, side, image);
+const keys = (side: Side, image: Image) => matchKeys(mapping, side, image).map(({ key }) => key);
 
 describe('matchKeys', () => {
   it.each<[string, Side, Image, string[]]>([
@@ -26,6 +31,7 @@ describe('matchKeys', () => {
     ['each number once', 'external', { phone: '0501234567', mobilephone: '+966 50 123 4567' }, ['phone:+966501234567']],
     ['no key of unknown, empty and invalid values', 'external', { phone: '12', mobilephone: '', work_email: null }, []],
     ['no key of a field that the rules or the mapping do not name', 'external', { email: 'a@b.de', company: 'ACME' }, []],
+    ['an identifier as its field is compared, and apart from others of the same value', 'external', { nid: ' ١٠١٢345 ', number: '1012345' }, ['custom.national_id:1012345', 'custom.number:1012345']],
     ['no key of a switchboard', 'external', { phone: '+966 11 234 5678 ext 12', work_email: 'a@b.de' }, ['email:a@b.de']],
   ])('%s', (_name, side, image, expected) => expect(keys(side, image)).toEqual(expected));
 });
@@ -51,30 +57,33 @@ describe('matchIdentityBuckets', () => {
   });
 });
 
-describe('I4: chooseMatch', () => {
-  const P = 'phone:+966501234567';
-  const Q = 'phone:+966501234568';
-  const E = 'email:a@b.de';
-  const one = (linkId: string, rule: string): MatchChoice => ({ kind: 'one', linkId, rule });
-  const several = (linkIds: string[], rule: string): MatchChoice => ({ kind: 'several', linkIds, rule });
+describe('keyChange', () => {
+  const link = (over: Partial<Link>, seen: Partial<Record<Side, Image>> = {}): Link => ({
+    tenantId: 't', integrationId: 'i', linkId: 'l', bevatelId: 'b', externalId: 'x', erased: false, ...over,
+    state: { ...EMPTY_STATE, ...over.state, seen: Object.fromEntries(Object.entries(seen).map(([side, values]) => [side, { revision: '1', values, times: {}, observedFrom: 0, recordedAt: 0, modifiedAt: null, reference: null }])) },
+  });
+  const before = link({}, { bevatel: { email: 'a@b.de', company_name: 'A' }, external: { work_email: 'a@b.de' } });
+  const row = (side: Side, matchKey: string) => ({ side, matchKey });
 
-  it.each<[string, Record<string, string[]>, string[], MatchChoice]>([
-    ['no candidates', {}, [P, E], { kind: 'none' }],
-    ['no keys', { X: [P] }, [], { kind: 'none' }],
-    ['no common key', { X: [Q] }, [P, E], { kind: 'none' }],
-    ['one by phone', { X: [P], Y: [Q] }, [P, E], one('X', 'phone')],
-    ['one by the second rule', { X: [E] }, [P, E], one('X', 'email')],
-    ['one by both', { X: [P, E] }, [P, E], one('X', 'phone')],
-    ['the second rule also finds others, yet agrees', { X: [P, E], Y: [E] }, [P, E], one('X', 'phone')],
-    ['several by phone', { Y: [P], X: [P] }, [P, E], several(['X', 'Y'], 'phone')],
-    ['several by phone are not told apart by e-mail', { X: [P, E], Y: [P] }, [P, E], several(['X', 'Y'], 'phone')],
-    ['several by e-mail', { X: [E], Y: [E] }, [P, E], several(['X', 'Y'], 'email')],
-    ['phone says X, e-mail says Y', { X: [P], Y: [E] }, [P, E], several(['X', 'Y'], 'phone+email')],
-    ['two phones say X and Y', { X: [P], Y: [Q] }, [P, Q], several(['X', 'Y'], 'phone')],
-    ['the order of the keys is the order of the rules', { X: [E, P], Y: [P] }, [E, P], one('X', 'email')],
-  ])('%s', (_name, table, wanted, expected) => {
-    const candidates = Object.entries(table).map(([linkId, held]) => ({ linkId, keys: held }));
-    expect(chooseMatch(candidates, wanted)).toEqual(expected);
-    expect(chooseMatch(candidates.toReversed(), wanted)).toEqual(expected);
+  it.each<[string, Link | null, Link | null, ReturnType<typeof keyChange>]>([
+    ['another field moved', before, link({}, { bevatel: { email: 'a@b.de', company_name: 'B' }, external: { work_email: 'a@b.de' } }), null],
+    ['another writing', before, link({}, { bevatel: { email: 'A@B.de' }, external: { work_email: 'a@b.de' } }), null],
+    ['one side moved', before, link({}, { bevatel: { email: 'c@d.de' }, external: { work_email: 'a@b.de' } }), { gone: [row('bevatel', 'email:a@b.de')], added: [row('bevatel', 'email:c@d.de')] }],
+    ['a new link', null, before, { gone: [], added: [row('bevatel', 'email:a@b.de'), row('external', 'email:a@b.de')] }],
+    ['a link that ends', before, null, { gone: [row('bevatel', 'email:a@b.de'), row('external', 'email:a@b.de')], added: [] }],
+    ['a record is gone', before, link({ state: { ...EMPTY_STATE, gone: { external: { how: 'deleted', at: 1 } } } }, { bevatel: { email: 'a@b.de' }, external: { work_email: 'a@b.de' } }), { gone: [row('external', 'email:a@b.de')], added: [] }],
+    ['an erasure', before, link({ erased: true }), { gone: [row('bevatel', 'email:a@b.de'), row('external', 'email:a@b.de')], added: [] }],
+  ])('%s', (_name, was, is, expected) => expect(keyChange(mapping, was, is)).toEqual(expected));
+});
+
+describe('what tells whose record it is', () => {
+  it('the name, wherever the mapping has it', () => {
+    expect(nameOn(mapping, 'bevatel', { contact_first_name: 'محمد', contact_last_name: 'القحطاني' })).toBe('محمد القحطاني');
+    expect(nameOn(mapping, 'external', { name: 'Mohammed Al-Qahtani' })).toBe('Mohammed Al-Qahtani');
+    expect(nameOn(mapping, 'bevatel', { email: 'a@b.de', contact_first_name: null })).toBeNull();
+  });
+
+  it('all numbers, addresses and identifiers, also those that records are not matched by', () => {
+    expect(personKeys(mapping, 'external', { fax: '050 123 4567', nid: '7' }).toSorted()).toEqual(['custom.national_id:7', 'phone:+966501234567']);
   });
 });

@@ -36,10 +36,11 @@ export function applyOutcome(link: Link, side: Side, outcome: WriteOutcome, cont
   switch (outcome.kind) {
     case 'applied': return applied(link, side, attempt, outcome.record, context, facts);
     case 'moved': return moved(link, side, attempt, outcome.record, context, facts);
-    case 'exists': return exists(link, side, attempt, outcome.id, facts.now);
+    case 'exists': return exists(link, side, attempt, outcome, facts);
     case 'removed': return removed(link, side, attempt, context, facts.now);
+    case 'merged': return attempt ? repoint(withoutRetry(withoutAttempt(link, attempt)), side, outcome.survivor, facts.now) : link;
     case 'gone': return goneOnWrite(link, side, attempt, outcome.how, outcome.mergedInto, context, facts.now);
-    case 'rejected': return rejected(link, side, attempt, outcome.error.code, outcome.fields, context, facts.now);
+    case 'rejected': return rejected(link, side, attempt, outcome, context, facts);
     case 'failed': return failed(link, attempt, outcome.error.facts.retryAfterMs ?? 0, facts);
     case 'unknown': return link;
     default: return outcome satisfies never;
@@ -132,7 +133,7 @@ function foldAnswer(link: Link, side: Side, attempt: Attempt, answer: SideImage,
     observedFrom: isWhole || !seen ? attempt.sentAt : seen.observedFrom,
     recordedAt: now,
     modifiedAt: isProvenOrder ? answer.modifiedAt : seen.modifiedAt,
-    reference: answer.reference ?? seen?.reference ?? null,
+    reference: answer.reference ?? (attempt.forgets ? null : seen?.reference ?? null),
     ours: true,
     ...(isWhole ? {} : { partial: true as const }),
   };
@@ -220,10 +221,14 @@ function moved(link: Link, side: Side, attempt: Attempt | undefined, record: Rec
 }
 
 /** "Already exists" means adopt: the record takes its place and is read before anything is decided (design §5). */
-function exists(link: Link, side: Side, attempt: Attempt | undefined, id: string | null, now: number): Link {
+function exists(link: Link, side: Side, attempt: Attempt | undefined, { id, byReference }: Extract<WriteOutcome, { kind: 'exists' }>, facts: OutcomeFacts): Link {
+  const { now } = facts;
   const { create: _create, ...state } = link.state;
   const open = withoutAttempt({ ...link, state }, attempt);
-  if (id !== null && attempt?.kind === 'create') return readFirst(replaced(open, side, id), side, now);
+  // The record from which it was parted carries its id still; that is on its way to be removed there.
+  const isParted = link.state.apart?.some((one) => one.side === side && one.id === id) === true;
+  if (attempt && isParted && byReference) return failed(link, attempt, PARTED_MS, facts);
+  if (id !== null && !isParted && attempt?.kind === 'create') return readFirst(replaced(open, side, id), side, now);
   return withState(open, { hold: { kind: 'unique_violation', since: now, detail: side } });
 }
 
@@ -242,12 +247,16 @@ function goneOnWrite(link: Link, side: Side, attempt: Attempt | undefined, how: 
 }
 
 /** Refused for good: the groups concerned are held, the others are tried again. What was to be put back is not put back over and over. */
-function rejected(link: Link, side: Side, attempt: Attempt | undefined, code: string, fields: readonly string[], context: LinkContext, now: number): Link {
+function rejected(link: Link, side: Side, attempt: Attempt | undefined, { error: { code }, fields }: Extract<WriteOutcome, { kind: 'rejected' }>, context: LinkContext, facts: OutcomeFacts): Link {
+  const { now } = facts;
   const open = withoutAttempt(link, attempt);
   if (!attempt) return open;
   if (attempt.kind === 'create') return withState(open, { hold: { kind: code === 'unique_taken' ? 'unique_violation' : 'rejected', since: now, detail: code } });
+  if (attempt.kind === 'merge') return withState(open, { hold: { kind: 'rejected', since: now, detail: code } });
   const names = Object.keys(attempt.groups);
   const concerned = names.filter((name) => context.mapping.byName.get(name)?.lens.fields[side].some((field) => fields.includes(field)));
+  // The partner's id is carried still by a record from which the pair was parted.
+  if (concerned.length === 0 && code === 'unique_taken' && attempt.reference !== null && link.state.apart) return failed(link, attempt, PARTED_MS, facts);
   const groups: Record<string, GroupState> = { ...link.state.groups };
   for (const name of concerned.length > 0 ? concerned : names) {
     const { wanted: _wanted, restore: _restore, ...group } = groups[name] ?? {};
@@ -271,6 +280,7 @@ function heldByWrite(state: LinkState, name: string, code: string, context: Link
   };
 }
 
+const PARTED_MS = 2_000;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_LIMIT_MS = 300_000;
 

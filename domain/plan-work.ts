@@ -1,11 +1,11 @@
 /**
  * Plan work: what delivery has to do next for a link that is due (design §6). Pure; one piece of work at a time.
  *
- * Order: close an attempt whose answer never came; read what must be read; remove what is to go; create what is missing;
- * write what is wanted; look once more for what an unresolved write left open. A write towards one side carries everything
+ * Order: close an attempt whose answer never came; read what must be read; remove or merge what is to go; create what is
+ * missing; write what is wanted; look once more for what an unresolved write left open. A write towards one side carries everything
  * that is wanted there, so many changes while throttled become one.
  */
-import type { CreateOp, RemoveOp, UpdateOp } from '../schemas/record.ts';
+import type { CreateOp, MergeOp, RemoveOp, UpdateOp } from '../schemas/record.ts';
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side, Value } from '../schemas/value.ts';
 import type { LinkContext } from './context.ts';
@@ -28,11 +28,12 @@ export type Work =
   | { readonly kind: 'write'; readonly side: Side; readonly op: UpdateOp; readonly groups: Attempt['groups'] }
   | { readonly kind: 'create'; readonly side: Side; readonly op: CreateOp; readonly groups: Attempt['groups'] }
   | { readonly kind: 'remove'; readonly side: Side; readonly op: RemoveOp; readonly groups: Attempt['groups'] }
+  | { readonly kind: 'merge'; readonly side: Side; readonly op: MergeOp; readonly groups: Attempt['groups'] }
   /** The last images of what was deleted are not kept any longer. */
   | { readonly kind: 'forget' };
 
 /** Work that changes something in a system: it stands on record as an attempt before the call. */
-export type Doing = Extract<Work, { kind: 'write' | 'create' | 'remove' }>;
+export type Doing = Extract<Work, { kind: 'write' | 'create' | 'remove' | 'merge' }>;
 
 export function planWork(link: Link, context: LinkContext, now: number, attemptId: string): Work {
   const open = link.state.attempts.find((attempt) => attempt.status === 'outstanding');
@@ -44,6 +45,7 @@ export function planWork(link: Link, context: LinkContext, now: number, attemptI
     if (due && due.at <= now && id !== null) return { kind: 'read', side, id };
   }
   if (link.state.remove && link.state.guarded === undefined) return removal(link, link.state.remove, context, attemptId);
+  if (link.state.merge && link.state.guarded === undefined) return merging(link, link.state.merge, attemptId);
   if (link.state.create && link.state.guarded === undefined) return create(link, link.state.create, context, attemptId);
   if ((link.state.forgetAt ?? Infinity) <= now) return { kind: 'forget' };
   const side = (['external', 'bevatel'] as const).find((one) => isWantedOn(link, one));
@@ -82,15 +84,16 @@ function update(link: Link, side: Side, context: LinkContext, attemptId: string)
     assign(values, lens.fields[side], state.wanted.values, before);
   }
   const capabilities = context.capabilities[side];
-  const reference = link.state.referenceDue?.includes(side) === true ? idOn(link, otherSide(side)) : null;
+  const isReferenceDue = link.state.referenceDue?.includes(side) === true;
+  const reference = isReferenceDue ? idOn(link, otherSide(side)) : null;
   // What is wanted of a field that the mapping no longer has goes nowhere (domain/decide-anew.ts takes it away).
-  if (Object.keys(groups).length === 0 && reference === null) return { kind: 'none' };
+  if (Object.keys(groups).length === 0 && !isReferenceDue) return { kind: 'none' };
   return {
     kind: 'write', side, groups,
     op: {
       kind: 'update', attemptId, id, values,
       condition: capabilities.conditionalWrites ? seen.revision : null,
-      reference,
+      reference, ...(isReferenceDue && reference === null ? { forgets: true } : {}),
     },
   };
 }
@@ -126,6 +129,11 @@ function removal(link: Link, { side, way }: NonNullable<Link['state']['remove']>
   const isConditional = context.capabilities[side].conditionalWrites;
   if (isConditional && revision === null) return { kind: 'read', side, id };
   return { kind: 'remove', side, groups: {}, op: { kind: 'remove', attemptId, id, way, condition: isConditional ? revision : null } };
+}
+
+function merging(link: Link, { side, into }: NonNullable<Link['state']['merge']>, attemptId: string): Work {
+  const id = idOn(link, side);
+  return id === null ? { kind: 'none' } : { kind: 'merge', side, groups: {}, op: { kind: 'merge', attemptId, id, into } };
 }
 
 /** A privacy deletion is carried out whatever the record holds by now. */
@@ -208,8 +216,10 @@ export function attemptOf(work: Doing, facts: { sentAt: number; deadline: number
     side: work.side,
     kind: work.op.kind,
     groups: work.groups,
-    reference: work.op.kind === 'remove' ? null : work.op.reference,
-    condition: work.op.kind === 'create' ? null : work.op.condition,
+    reference: work.op.kind === 'remove' || work.op.kind === 'merge' ? null : work.op.reference,
+    ...(work.op.kind === 'merge' ? { into: work.op.into } : {}),
+    ...(work.op.kind === 'update' && work.op.forgets ? { forgets: true } : {}),
+    condition: work.op.kind === 'create' || work.op.kind === 'merge' ? null : work.op.condition,
     guard: facts.guard,
     sentAt: facts.sentAt,
     deadline: facts.deadline,

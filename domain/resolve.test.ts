@@ -128,7 +128,7 @@ describe('holds on the whole link', () => {
   const hold: LinkState['hold'] = { kind: 'multi_match', since: 1, candidates: ['l2', 'l3'] };
 
   it('retry drops the hold, and the partner may be created', () => {
-    const released = releaseHold(oneSided('l1', 'external', { hold }));
+    const released = releaseHold(oneSided('l1', 'external', { hold: { kind: 'rejected', since: 1, detail: 'value_rejected' } }));
     if (released.kind !== 'resolved') throw new Error(released.kind);
     expect(decideLink(released.link, testContext(), NOW).link.state.create).toBe('bevatel');
     expect(releaseHold(released.link).kind).toBe('not_held');

@@ -14,6 +14,7 @@ import { translate } from './lens.ts';
 import type { Values } from './lens.ts';
 import { idOn, withId } from './link.ts';
 import type { GroupState, Held, Link, LinkState, Restore } from './link.ts';
+import { isMatchHold } from './match-hold.ts';
 import { choose } from './policy.ts';
 import type { ConflictRule } from './policy.ts';
 
@@ -102,7 +103,7 @@ export function releaseHeld(link: Link, group: string): Resolved {
 }
 
 /** Between two edits; what is held for another reason has no winner. */
-const BETWEEN_EDITS: ReadonlySet<ConflictType> = new Set(['create_create', 'update_update_same_field', 'consent_disagree', 'lossy_overwrite']);
+const BETWEEN_EDITS: ReadonlySet<ConflictType> = new Set(['create_create', 'update_update_same_field', 'merge_update', 'consent_disagree', 'lossy_overwrite']);
 
 /** Who would win what is held under another policy; null where that policy does not tell either. */
 export function winnerUnder(policy: (typeof WINNING_POLICIES)[number], rule: MappedLens, held: Held, base: GroupState['base']): Side | null {
@@ -112,15 +113,17 @@ export function winnerUnder(policy: (typeof WINNING_POLICIES)[number], rule: Map
   return choice.kind === 'winner' ? choice.winner : null;
 }
 
-/** Drops a hold on the whole link, so that it is decided, or its creation tried, anew. */
+/** Drops a hold on the whole link, so that it is decided, or its creation tried, anew; one that its keys hold is matched anew first. */
 export function releaseHold(link: Link): Resolved {
   const { hold, ...state } = link.state;
-  return hold ? { kind: 'resolved', link: { ...link, state } } : { kind: 'not_held' };
+  if (!hold) return { kind: 'not_held' };
+  const isAlone = link.bevatelId === null || link.externalId === null;
+  return { kind: 'resolved', link: { ...link, state: { ...state, ...(isAlone && isMatchHold(hold) ? { unmatched: true as const } : {}) } } };
 }
 
 /**
- * Makes one link of two that lack each other's side: the operator says that they are the same person. The second link
- * must be deleted in the same transaction (I4).
+ * Makes one link of two that lack each other's side: they are the same person. Whatever parted the two is void; the second
+ * link must be deleted in the same transaction (I4).
  */
 export function joinLinks(kept: Link, absorbed: Link): Resolved {
   const missing: Side = kept.bevatelId === null ? 'bevatel' : 'external';
@@ -129,9 +132,15 @@ export function joinLinks(kept: Link, absorbed: Link): Resolved {
   if (!fits) return { kind: 'refused', reason: 'not_complementary' };
   if (kept.erased || absorbed.erased) return { kind: 'refused', reason: 'erased' };
   if ([...kept.state.attempts, ...absorbed.state.attempts].some((attempt) => attempt.status === 'outstanding')) return { kind: 'refused', reason: 'in_flight' };
-  const { hold: _hold, create: _create, ...state } = kept.state;
-  const joined: LinkState = { ...state, seen: { ...state.seen, ...absorbed.state.seen }, groups: {}, attempts: [] };
-  return { kind: 'resolved', link: { ...withId(kept, missing, id), state: joined } };
+  const { hold: _hold, create: _create, unmatched: _unmatched, apart: _apart, ...state } = kept.state;
+  const joined = withId(kept, missing, id);
+  const apart = [...(kept.state.apart ?? []), ...(absorbed.state.apart ?? [])].filter((one) => idOn(joined, one.side) !== one.id);
+  const readDue = { ...state.readDue, ...absorbed.state.readDue };
+  const next: LinkState = {
+    ...state, seen: { ...state.seen, ...absorbed.state.seen }, groups: {}, attempts: [],
+    ...(Object.keys(readDue).length > 0 ? { readDue } : {}), ...(apart.length > 0 ? { apart } : {}),
+  };
+  return { kind: 'resolved', link: { ...joined, state: next } };
 }
 
 /** What moved since the operator looked: per side the value then (null when unknown) and now. */

@@ -4,7 +4,7 @@
  */
 import { otherSide, SIDES } from '../schemas/value.ts';
 import type { Image, Side } from '../schemas/value.ts';
-import { idOn, withId } from './link.ts';
+import { idOn, PARTED, withId } from './link.ts';
 import type { Gone, Link, LinkState, Parted, Seen } from './link.ts';
 
 export interface MadeAgain {
@@ -48,7 +48,7 @@ function refused(reason: RestoreRefusal): Restoration {
 function rejoin(link: Link): Link | null {
   const missing: Side = link.bevatelId === null ? 'bevatel' : 'external';
   const parted = link.state.apart?.findLast((one) => one.side === missing);
-  if (!parted || !link.state.alone) return null;
+  if (!parted || !link.state.alone || link.state.alone.reason === PARTED) return null;
   const { alone: _alone, forgetAt: _forgetAt, apart, ...rest } = link.state;
   const others = apart?.filter((one) => one !== parted) ?? [];
   const gone: Gone = { how: 'deleted', at: parted.at, settledAt: parted.at };

@@ -80,6 +80,7 @@ export function examineOneSided(link: Link, live: LiveRecord | null, context: Li
   if (whole) return [whole];
   if (link.state.guarded) return [finding('held', null, 'approval')];
   if (link.state.create || link.state.attempts.some((attempt) => attempt.status === 'outstanding')) return [finding('in_flight', null, 'create')];
+  if (link.state.unmatched) return [finding('in_flight', null, 'matching')];
   if (!context.creates[missing]) return [finding('skipped', null, `create_off:${missing}`)];
   const standing = standingOf(present, seen.values, context.mapping);
   if (standing !== 'inside') return [finding('skipped', null, filteredRule(present, standing))];

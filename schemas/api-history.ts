@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { zApiError, zCount, zFilter, zPair, zSide, zTime, zValues } from './api.ts';
-import { CONFLICTS, VERDICTS } from './decision.ts';
+import { CAUSES, CONFLICTS, VERDICTS } from './decision.ts';
 import { POLICIES } from './integration.ts';
 
 const zAt = z.coerce.number().int().nonnegative();
@@ -38,7 +38,7 @@ export const zToldVerdict = z.object({
   attempt: z.string().nullable(), sentAt: zTime.nullable(),
 });
 export const zToldDecision = zWho.extend({
-  id: z.string(), decidedAt: zTime, cause: z.enum(['change', 'answer', 'operator', 'deadline']), causeId: z.string(), side: zSide.nullable(),
+  id: z.string(), decidedAt: zTime, cause: z.enum(CAUSES), causeId: z.string(), side: zSide.nullable(),
   verdict: z.enum(VERDICTS), groups: z.array(zToldVerdict),
 });
 export type ToldDecision = z.infer<typeof zToldDecision>;

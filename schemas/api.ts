@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { zValue } from './contact.ts';
-import { CONFLICTS, VERDICTS } from './decision.ts';
+import { CAUSES, CONFLICTS, VERDICTS } from './decision.ts';
 import { WINNING_POLICIES } from './integration.ts';
 import { LANES, SIDES } from './value.ts';
 import { zRunningVerification, zSweepStatus } from './verification-status.ts';
@@ -107,7 +107,7 @@ export const zChainStep = z.object({
   /** Where it was decided: in a hub, a value may have come through another integration. */
   integration: z.string(), linkId: z.string(),
   /** `causeId` is the change, the attempt, or of an operator's word the entry in the audit. */
-  decision: z.object({ id: z.string(), at: zTime, cause: z.enum(['change', 'answer', 'operator', 'deadline']), causeId: z.string(), verdict: z.enum(VERDICTS), rule: z.string(), conflict: z.enum(CONFLICTS).nullable() }),
+  decision: z.object({ id: z.string(), at: zTime, cause: z.enum(CAUSES), causeId: z.string(), verdict: z.enum(VERDICTS), rule: z.string(), conflict: z.enum(CONFLICTS).nullable() }),
   /** The edit that it took; null where it took none (an undo, a constant), or both sides had made it. */
   edit: z.object({ side: zSide, values: zValues, editedFrom: zTime.nullable(), editedTo: zTime.nullable(), actor: z.string().nullable() }).nullable(),
   /** What it gave up for it. */
@@ -138,7 +138,7 @@ export const zExplanation = z.object({
   bevatelId: z.string().nullable(), externalId: z.string().nullable(),
   state: z.enum(['paired', 'one_sided', 'gone', 'erased']),
   hold: z.object({ kind: z.string(), since: zTime, detail: z.string() }).nullable(),
-  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
+  attempts: z.array(z.object({ id: z.string(), side: zSide, kind: z.enum(['create', 'update', 'remove', 'merge']), groups: z.array(z.string()), sentAt: zTime, status: z.enum(['outstanding', 'unresolved']) })),
   retry: z.object({ at: zTime, count: zCount }).nullable(),
   /** The rule by which the file's filter keeps one of the records outside. */
   filtered: z.string().nullable(),
@@ -164,20 +164,27 @@ export const zConflict = z.object({
   detail: z.string().nullable(),
   /** `oscillation`: the side that should own the field (`direction: to_<the other>`), because something there keeps setting it. */
   owner: zSide.nullable(),
-  /** `multi_match`, `possible_duplicate`: the other links. */
+  /** The other links that it may be one with, the likeliest first. */
   candidates: z.array(z.string()),
+  /** Beside each, how like the names are, from 0 to 1; null where one is not known. */
+  scores: z.array(z.number().nullable()),
 });
 export type Conflict = z.infer<typeof zConflict>;
 export const zConflictQuery = zFilter.extend({ limit: z.coerce.number().int().min(1).max(1_000).default(100), after: z.string().optional() });
 export const zConflictList = z.object({ conflicts: z.array(zConflict), next: z.string().nullable() });
 
-/** Exactly one of `winner` (a held group), `retry` (a hold on the link, dropped) and `linkWith` (two links are one person). */
+/**
+ * Exactly one of `winner` (a held group); and for a hold on the link `retry` (it is dropped), `linkWith` (two links are one
+ * person), `apart` (none of the candidates is this person) and `merge` (the partners are one person, as their records are).
+ */
 export const zResolveBody = z.strictObject({
   id: z.string().min(1),
   winner: zSide.optional(),
   retry: z.literal(true).optional(),
   linkWith: z.string().optional(),
-}).refine((body) => [body.winner, body.retry, body.linkWith].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, retry and linkWith');
+  apart: z.literal(true).optional(),
+  merge: z.literal(true).optional(),
+}).refine((body) => [body.winner, body.retry, body.linkWith, body.apart, body.merge].filter((one) => one !== undefined).length === 1, 'give exactly one of winner, retry, linkWith, apart and merge');
 export type ResolveBody = z.infer<typeof zResolveBody>;
 export const zResolveAnswer = z.object({
   resolved: z.literal(true), linkId: z.string(), group: z.string().nullable(),
@@ -293,12 +300,12 @@ export const zPlan = z.object({
   faults: z.array(z.object({ side: zSide, field: z.string(), code: z.string(), message: z.string(), advice: z.string() })),
   records: zPerSide,
   pairs: zCount,
-  /** Pairs by what matched them: `reference`, `phone`, `email`. */
+  /** Pairs by what matched them: `reference`, `phone`, `email`, an identifier's field; `phone+name` where names told candidates apart. */
   matches: zTally,
   /** Records for which several partners come into question: held until a person decides. */
-  multiMatch: zCount,
-  /** Records that match one that is paired already: they get a partner of their own. */
-  sharedMatch: zCount,
+  multiMatch: zPerSide,
+  /** Records that share a key with another of their side: held as possible duplicates, unless the file says `shared: create`. */
+  sharedMatch: zPerSide,
   creates: zPerSide,
   /** Records that get no partner, by reason. */
   notCreated: zTally,

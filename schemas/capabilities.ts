@@ -13,6 +13,7 @@ export const CAPABILITIES = {
     indexLagMs: 0,
     batch: { list: 200, read: 100, create: 100, update: 100 },
     removals: { ways: ['delete', 'erase'], batch: 100 },
+    merges: true,
     push: true,
     uniqueReference: true,
   },
@@ -27,6 +28,7 @@ export const CAPABILITIES = {
     batch: { list: 100, read: 100, create: 100, update: 100 },
     // restorable there for 90 days, by a person only
     removals: { ways: ['archive', 'erase'], batch: 100 },
+    merges: true,
     push: true,
     uniqueReference: true,
   },

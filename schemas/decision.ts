@@ -59,6 +59,9 @@ export function isOfRule(rule: string | null, wanted: string | null): boolean {
   return wanted === null || rule === wanted || (rule?.startsWith(`${wanted}:`) ?? false);
 }
 
+/** What brings a decision about; `matching`: the group of records that share keys was looked at. */
+export const CAUSES = ['change', 'answer', 'operator', 'deadline', 'matching'] as const;
+
 export interface ContactDecision {
   readonly decisionId: string;
   readonly tenantId: string;
@@ -66,9 +69,9 @@ export interface ContactDecision {
   readonly linkId: string;
   readonly bevatelId: string | null;
   readonly externalId: string | null;
-  /** What brought the decision about: a change's id, or an attempt's. */
+  /** What brought the decision about: a change's id, or an attempt's; the link's own where its group was matched. */
   readonly causeId: string;
-  readonly cause: 'change' | 'answer' | 'operator' | 'deadline';
+  readonly cause: (typeof CAUSES)[number];
   readonly side: Side | null;
   /** The verdict on the record as a whole; the groups' own stand in `groups`. */
   readonly verdict: Verdict;

@@ -26,6 +26,7 @@ export const ERRORS = {
   value_rejected: { class: 'permanent', advice: 'The system refused a value. Correct the value at its source or change the mapping; the link goes on with the next edit.' },
   schema_missing: { class: 'permanent', advice: 'The system no longer has a field or an option that the mapping writes. Bring it back there or change the mapping, apply the file again, and decide the held conflicts anew.' },
   unique_taken: { class: 'permanent', advice: 'Another record has this unique value. Merge the two in their system, or link the record by hand.' },
+  reference_held: { class: 'retry', advice: 'The record from which this one was parted carries its id still. That is removed by itself; then the creation goes on.' },
   unexpected_answer: { class: 'permanent', advice: 'The answer does not have the documented shape. Check the system\'s API version; report it with the correlation id.' },
   // doors
   webhook_malformed: { class: 'permanent', advice: 'The body is not what the system documents. Nothing was published; check that the sender is the system itself.' },

@@ -4,12 +4,15 @@
  * Works on what is well-formed even when other parts are not, so that all faults are told at once.
  */
 import { filterFaults, whenFaults } from './condition-rules.ts';
+import { contactFieldRule } from './contact.ts';
+import type { FieldType } from './contact.ts';
 import { deleteFaults } from './integration-deletes.ts';
 import { fieldNames, filledSide, isReadOnlyUse, zFieldMapping, zIntegration } from './integration.ts';
 import type { FieldMapping, Integration } from './integration.ts';
-import { fault, isObject, valueAt } from './integration-shape.ts';
+import { asWritten, fault, isObject, valueAt } from './integration-shape.ts';
 import type { IntegrationFault, Path } from './integration-shape.ts';
 import { lensFaults } from './lens-rules.ts';
+import { fieldOfRule, zMatchRule } from './matching.ts';
 import { policyFaults } from './policy-rules.ts';
 
 export function semanticFaults(data: unknown): readonly IntegrationFault[] {
@@ -40,13 +43,13 @@ function at(above: Path): (fault: Fault) => Fault {
  */
 function crossFieldFaults(data: unknown, mappings: Mappings): readonly Fault[] {
   if (mappings.length === 0) return [];
-  const match = valueAt(data, ['match']);
+  const match = rulesIn(data);
   const fields = mappings.map((mapping, index) => mapping ?? standIn(valueAt(data, ['fields', index]), index));
   const parsed = zIntegration.safeParse({
     integration: 'x', tenant: 'x', system: 'hubspot', connection: { tokenEnv: 'X' }, bevatel: { baseUrl: 'http://x', keyEnv: 'X' }, fields,
-    ...(Array.isArray(match) && match.every((name) => typeof name === 'string') ? { match } : match === undefined ? {} : { match: [] }),
+    ...(match === undefined ? {} : { match: match.every((rule) => zMatchRule.safeParse(rule).success) ? match : [] }),
   });
-  return parsed.success ? [] : parsed.error.issues.filter((issue) => issue.code === 'custom').map((issue) => fault(issue.path as Path, issue.message));
+  return parsed.success ? [] : parsed.error.issues.filter((issue) => issue.code === 'custom').map((issue) => fault(asWritten(issue.path as Path, data), issue.message));
 }
 
 /** For a broken mapping: a sound one of the same names, as far as they are told. */
@@ -82,18 +85,45 @@ function nameFaults(data: unknown, mappings: Mappings): readonly Fault[] {
   });
 }
 
-function matchFaults(data: unknown, mappings: Mappings): readonly Fault[] {
+/** The rules of `match`, which may be their list itself; undefined where none are written. */
+function rulesIn(data: unknown): readonly unknown[] | undefined {
   const match = valueAt(data, ['match']);
-  if (!Array.isArray(match)) return [];
-  return match.flatMap((name, index) => {
-    const mapping = mappings.find((one) => one && !isReadOnlyUse(one, 'bevatel') && fieldNames(one, 'bevatel').includes(name));
-    const usable = !mapping || mapping.lens === 'phone' || mapping.lens === 'email';
-    const double = match.indexOf(name) !== index;
+  const rules = Array.isArray(match) ? match : valueAt(data, ['match', 'rules']);
+  return Array.isArray(rules) ? rules : match === undefined || isObject(match) ? undefined : [];
+}
+
+/** Types of a Bevatel field whose values can name one person. */
+const IDENTIFYING: readonly FieldType[] = ['text', 'number'];
+
+function matchFaults(data: unknown, mappings: Mappings): readonly Fault[] {
+  const rules = (rulesIn(data) ?? []).map((rule) => zMatchRule.safeParse(rule).data ?? null);
+  const names = rules.map((rule) => rule && fieldOfRule(rule));
+  return rules.flatMap((rule, index) => {
+    if (rule === null) return [];
+    const name = fieldOfRule(rule);
+    const path = asWritten(['match', 'rules', index], data);
+    const mapping = mappings.find((one) => one && !isReadOnlyUse(one, 'bevatel') && fieldNames(one, 'bevatel').includes(name)) ?? null;
+    const wrong = mapping && (typeof rule === 'string' ? plainRuleFault(mapping, name) : identifierFault(mapping, name));
     return [
-      ...(usable ? [] : [fault(['match', index], `"${name}" is not mapped by lens phone or email`, 'other values do not tell persons apart')]),
-      ...(double ? [fault(['match', index], `"${name}" stands twice`)] : []),
+      ...(wrong ? [fault(path, ...wrong)] : []),
+      ...(names.indexOf(name) === index ? [] : [fault(path, `"${name}" stands twice`)]),
     ];
   });
+}
+
+type Why = readonly [message: string, advice: string];
+
+function plainRuleFault({ lens }: FieldMapping, name: string): Why | null {
+  if (lens === 'phone' || lens === 'email') return null;
+  return [`"${name}" is not mapped by lens phone or email`, `other values do not tell persons apart; where each of these names one person, write { identifier: ${name} }`];
+}
+
+function identifierFault(mapping: FieldMapping, name: string): Why | null {
+  const { lens } = mapping;
+  if (lens === 'phone' || lens === 'email') return [`"${name}" is mapped by lens ${lens}`, `write ${name} alone`];
+  const type = contactFieldRule(name)?.type ?? 'text';
+  const isOne = (lens === 'text' && IDENTIFYING.includes(type)) || lens === 'number';
+  return isOne ? null : [`"${name}" cannot identify a person`, 'an identifier is one text or number on each side, mapped by lens text or number'];
 }
 
 function connectionFaults(data: unknown): readonly Fault[] {

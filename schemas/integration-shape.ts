@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { LENS_KINDS } from './field-mapping.ts';
 import { zFieldMapping, zIntegration } from './integration.ts';
+import { MATCH_SETTINGS } from './matching.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -24,8 +25,13 @@ export function structuralFaults(error: z.ZodError, data: unknown): readonly Int
   return error.issues.flatMap((issue) => faultsOf(issue, [], data));
 }
 
+/** The path as it stands in the text: `match` may be the list of its rules, or be left out. */
+export function asWritten(path: Path, data: unknown): Path {
+  return path[0] === 'match' && path[1] === 'rules' && !isObject(valueAt(data, ['match'])) ? ['match', ...path.slice(2)] : path;
+}
+
 function faultsOf(issue: Issue, above: Path, data: unknown): readonly IntegrationFault[] {
-  const path: Path = [...above, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
+  const path = asWritten([...above, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))], data);
   switch (issue.code) {
     case 'invalid_union': return unionFaults(issue, path, data);
     case 'unrecognized_keys': return issue.keys.map((key) => unknownKey(path, key, data));
@@ -39,6 +45,7 @@ function faultsOf(issue: Issue, above: Path, data: unknown): readonly Integratio
 /** A field mapping is one of several shapes; faults are told of the one that its `lens` names. The other unions are of plain values. */
 function unionFaults(issue: Issue & { code: 'invalid_union' }, path: Path, data: unknown): readonly IntegrationFault[] {
   const mapping = valueAt(data, path);
+  if (path[0] === 'match') return [fault(path, 'must be the name of a field or { identifier: … }', 'the Bevatel field by which records are matched')];
   if (path.length === 2 && !isObject(mapping)) return [wrongType(path, 'object', mapping)];
   if (path.length === 2) return (issue.errors[shapeOf(mapping)] ?? []).flatMap((inner) => faultsOf(inner, path, data));
   return [{ path, ...unionFault(String(path.at(-1)), valueAt(data, path.slice(0, -1)), mapping) }];
@@ -93,6 +100,8 @@ function knownKeys(path: Path, data: unknown): readonly string[] {
     case 'sweep': return Object.keys(shape.sweep.unwrap().shape);
     case 'oscillation': return Object.keys(shape.oscillation.unwrap().shape);
     case 'filter': return Object.keys(shape.filter.unwrap().shape);
+    case 'match': return MATCH_SETTINGS[path.length === 1 ? 'match' : path[1] === 'names' ? 'names' : 'rule'];
+    case 'merges': return Object.keys(shape.merges.unwrap().shape);
     default: return path[2] === 'when' ? ['bevatel', 'external'] : path[2] === 'unknown' ? ['to_external', 'to_bevatel'] : Object.keys(zFieldMapping.options[shapeOf(valueAt(data, path))]?.shape ?? {});
   }
 }

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { comparedFields, readCondition, zCondition } from './condition.ts';
 import { contactFieldRule } from './contact.ts';
 import { constantShape, fullNameShape, groupShape, oneToOneShape, templateShape } from './field-mapping.ts';
+import { fieldOfRule, zMatching, zMerges } from './matching.ts';
 import { templateFields } from './template.ts';
 import type { Side } from './value.ts';
 
@@ -99,8 +100,10 @@ export const zIntegration = z.strictObject({
   }).prefault({}),
   /** What becomes of an invalid value, unless its field says otherwise. */
   invalid: z.enum(INVALID_RULES).default('quarantine'),
-  /** Rules in order, after the link and the reference: Bevatel field names of mapped phone or email lenses. */
-  match: z.array(z.string()).default(['phone_number', 'email']),
+  /** Who is whom, after the link and the reference. */
+  match: zMatching,
+  /** What follows when two records that have partners become one. */
+  merges: zMerges,
   create: z.strictObject({ external: z.boolean().default(true), bevatel: z.boolean().default(true) }).prefault({}),
   /** What becomes of the partner of a record that was deleted on the other side. */
   deletes: z.strictObject({
@@ -163,8 +166,9 @@ export const zIntegration = z.strictObject({
       }
     }
   });
-  file.match.forEach((name, index) => {
-    if (!owned.bevatel.has(name)) context.addIssue({ code: 'custom', path: ['match', index], message: `"${name}" is not among the mapped Bevatel fields` });
+  file.match.rules.forEach((rule, index) => {
+    const name = fieldOfRule(rule);
+    if (!owned.bevatel.has(name)) context.addIssue({ code: 'custom', path: ['match', 'rules', index], message: `"${name}" is not among the mapped Bevatel fields` });
   });
 });
 export type Integration = z.output<typeof zIntegration>;

@@ -40,6 +40,8 @@ export interface UpdateOp {
   readonly condition: string | null;
   /** When set, the partner's id is stored with this write. */
   readonly reference: string | null;
+  /** The partner's id that is stored there is removed: the two were parted. */
+  readonly forgets?: true;
 }
 export interface RemoveOp {
   readonly kind: 'remove';
@@ -49,6 +51,14 @@ export interface RemoveOp {
   /** The revision on which the removal is conditional; null where the system has no conditions, and for a privacy deletion, which is always carried out. */
   readonly condition: string | null;
 }
+/** One record of two; the system says which id the one that is left has. It cannot be undone. */
+export interface MergeOp {
+  readonly kind: 'merge';
+  readonly attemptId: string;
+  readonly id: string;
+  /** The record that is left, unless the system gives it another id. */
+  readonly into: string;
+}
 export type WriteOp = CreateOp | UpdateOp;
 
 export type WriteOutcome = { readonly attemptId: string } & (
@@ -56,6 +66,8 @@ export type WriteOutcome = { readonly attemptId: string } & (
   | { readonly kind: 'applied'; readonly record: RecordImage }
   /** The record is removed, as was asked. */
   | { readonly kind: 'removed' }
+  /** The two are one, under this id. */
+  | { readonly kind: 'merged'; readonly survivor: string }
   /** A unique value or reference is taken: adopt `id` (null when the system does not tell whose). */
   | { readonly kind: 'exists'; readonly id: string | null; readonly byReference: boolean }
   /** The condition failed: nothing was written; the record as it is now, if the system tells. */

@@ -16,6 +16,8 @@ export interface Capabilities {
   readonly batch: { readonly list: number; readonly read: number; readonly create: number; readonly update: number };
   /** How `write` can be rid of records, and the largest number in one call. */
   readonly removals: { readonly ways: readonly RemovalWay[]; readonly batch: number };
+  /** Two records can be made one, which cannot be undone. */
+  readonly merges: boolean;
   /** Hint events reach us by webhook or CDC. */
   readonly push: boolean;
   /** A unique property (or external reference) carries the partner's id, so that an unknown create can be looked up. */

@@ -1,5 +1,6 @@
 /** Links on which something is held, as an operator lists them, and links found by a contact's ids. */
 import type { Pool } from 'pg';
+import type { Queries } from './history.ts';
 import type { StoredLink } from './links.ts';
 import { LINK_COLUMNS, toStoredLink } from './links.ts';
 import type { LinkKey } from './links.ts';
@@ -10,6 +11,11 @@ export interface LinkFilter {
   readonly tenantId: string | null;
   readonly integrationId: string | null;
 }
+
+/** One of the link's records is that into which `$1` went by a merge. */
+export const WENT_INTO = `(
+  (l.tenant_id, l.bevatel_id) in (select r.tenant_id, r.new_id from redirects r where r.side = 'bevatel' and r.old_id = $1)
+  or (l.tenant_id, l.integration_id, l.external_id) in (select r.tenant_id, r.integration_id, r.new_id from redirects r where r.side = 'external' and r.old_id = $1))`;
 
 /** One page of links with holds, by key; `after` is the last key of the page before. */
 export async function listHeldLinks(pool: Pool, filter: LinkFilter, page: { readonly limit: number; readonly after: LinkKey | null }): Promise<readonly StoredLink[]> {
@@ -38,21 +44,22 @@ export async function findLinksById(pool: Pool, linkId: string, filter: LinkFilt
   return rows.map(toStoredLink);
 }
 
-/** The links of a contact, by Bevatel's id or the external system's. */
+/** The links of a contact, by an id that it has in Bevatel or in the external system, or had before a merge. */
 export async function findLinksOfContact(pool: Pool, contactId: string, filter: LinkFilter): Promise<readonly StoredLink[]> {
   const { rows } = await pool.query<Row>(
     `select ${LINK_COLUMNS} from links l
-     where (l.bevatel_id = $1 or l.external_id = $1) and ($2::text is null or l.tenant_id = $2) and ($3::text is null or l.integration_id = $3)
+     where (l.bevatel_id = $1 or l.external_id = $1 or ${WENT_INTO}) and ($2::text is null or l.tenant_id = $2) and ($3::text is null or l.integration_id = $3)
      order by l.tenant_id, l.integration_id, l.link_id limit 100`,
     [contactId, filter.tenantId, filter.integrationId]);
   return rows.map(toStoredLink);
 }
 
 /** Links by their ids; those that are gone are left out. */
-export async function readLinks(pool: Pool, integration: { readonly tenantId: string; readonly integrationId: string }, linkIds: readonly string[]): Promise<readonly StoredLink[]> {
-  const { rows } = await pool.query<Row>(
-    `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id = any($3::text[]) order by l.link_id`,
-    [integration.tenantId, integration.integrationId, linkIds]);
+export async function readLinks(queries: Queries, integration: { readonly tenantId: string; readonly integrationId: string }, linkIds: readonly string[]): Promise<readonly StoredLink[]> {
+  const { rows } = await queries.query<Row>({
+    text: `select ${LINK_COLUMNS} from links l where l.tenant_id = $1 and l.integration_id = $2 and l.link_id = any($3::text[]) order by l.link_id`,
+    values: [integration.tenantId, integration.integrationId, linkIds],
+  });
   return rows.map(toStoredLink);
 }
 

@@ -1,5 +1,6 @@
 /** Links of which a record is gone, or was parted from it, as an operator lists them. */
 import type { Pool } from 'pg';
+import { WENT_INTO } from './conflicts.ts';
 import type { LinkFilter } from './conflicts.ts';
 import { LINK_COLUMNS, toStoredLink } from './links.ts';
 import type { StoredLink } from './links.ts';
@@ -25,14 +26,14 @@ export async function listGoneLinks(pool: Pool, filter: LinkFilter, page: { read
 }
 
 /**
- * Links of a contact by any id that it has or had: Bevatel's, the external system's, or that of a record from which it was
- * parted. Only what is gone or parted is searched for former ids.
+ * Links of a contact by any id that it has or had: Bevatel's, the external system's, one that went into another by a merge,
+ * or that of a record from which it was parted. Only what is gone or parted is searched for former ids.
  */
 export async function findLinksOfFormer(pool: Pool, contactId: string, filter: LinkFilter): Promise<readonly StoredLink[]> {
   const { rows } = await pool.query<Parameters<typeof toStoredLink>[0]>(
     `select ${LINK_COLUMNS} from links l
      where ($2::text is null or l.tenant_id = $2) and ($3::text is null or l.integration_id = $3)
-       and (l.bevatel_id = $1 or l.external_id = $1
+       and (l.bevatel_id = $1 or l.external_id = $1 or ${WENT_INTO}
          or (l.gone_at is not null and exists (select from json_array_elements(coalesce(l.state -> 'apart', '[]'::json)) as p where p ->> 'id' = $1)))
      order by l.tenant_id, l.integration_id, l.link_id limit 100`,
     [contactId, filter.tenantId, filter.integrationId]);

@@ -30,6 +30,7 @@ export interface BookSnapshot {
   readonly mark: string;
   /** The integrations that a change concerns: its own, or every one of its tenant on side bevatel. */
   concernedBy(change: ContactChange): readonly KnownIntegration[];
+  find(tenantId: string, integrationId: string): KnownIntegration | undefined;
 }
 
 interface Row {
@@ -46,7 +47,7 @@ export class IntegrationBook {
   readonly #pool: Pool;
   readonly #contextOf: (integration: Integration) => LinkContext;
   #known = new Map<string, KnownIntegration>();
-  #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [] };
+  #snapshot: BookSnapshot = { mark: '0:0', concernedBy: () => [], find: () => undefined };
   #refreshing: Promise<void> | null = null;
 
   /** `contextOf` builds what the core must know of an integration. */
@@ -100,5 +101,6 @@ function snapshotOf(known: ReadonlyMap<string, KnownIntegration>): BookSnapshot 
       const one = known.get(`${change.tenantId}|${change.integrationId}`);
       return one ? [one] : [];
     },
+    find: (tenantId, integrationId) => known.get(`${tenantId}|${integrationId}`),
   };
 }

@@ -8,7 +8,7 @@ import type { Link } from '../domain/link.ts';
 import { dueOf, heldCount } from '../domain/due.ts';
 import { goneAt } from '../domain/gone.ts';
 import type { Transaction } from '../runtime/database.ts';
-import { LANES } from '../schemas/value.ts';
+import { LANES, SIDES } from '../schemas/value.ts';
 import type { Lane, Side } from '../schemas/value.ts';
 import { bigintArray, booleanArray, jsonArray, smallintArray, textArray } from './binary-arrays.ts';
 import { decodeState, encodeState } from './link-state.ts';
@@ -168,12 +168,45 @@ function columns(writes: readonly LinkWrite[], now: number): unknown[] {
   ];
 }
 
-/** Removes one-sided links that were absorbed into another. */
-export function deleteLinks(transaction: Transaction, keys: readonly LinkKey[]): void {
+/** A link gives up its record of a side, which another link is about to get; it has one on the other side. */
+export interface ReleasedRecord {
+  readonly link: LinkKey;
+  readonly side: Side;
+}
+
+/** Before the others are saved: an id is in one link at any time (I4). */
+export function releaseRecords(transaction: Transaction, released: readonly ReleasedRecord[]): void {
+  for (const side of SIDES) {
+    const links = released.filter((one) => one.side === side).map(({ link }) => link);
+    if (links.length === 0) continue;
+    transaction.send({
+      text: `update links l set ${side}_id = null from unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+             where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
+      values: [links.map((one) => one.tenantId), links.map((one) => one.integrationId), links.map((one) => one.linkId)],
+    });
+  }
+}
+
+/**
+ * Removes links that ended: they were absorbed into others, or forgotten. Their keys go with them, and who bears one of
+ * these is looked at once more.
+ */
+export function deleteLinks(transaction: Transaction, keys: readonly LinkKey[], now: number): void {
   if (keys.length === 0) return;
   transaction.send({
-    text: `delete from links l using unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
-           where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id`,
-    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId)],
+    text: `with ended as (select * from unnest($1::text[], $2::text[], $3::text[]) as n(tenant_id, integration_id, link_id)
+           ), links_gone as (
+             delete from links l using ended n where l.tenant_id = n.tenant_id and l.integration_id = n.integration_id and l.link_id = n.link_id
+           ), given_up as (
+             delete from match_keys m using ended n where m.tenant_id = n.tenant_id and m.integration_id = n.integration_id and m.link_id = n.link_id
+             returning m.tenant_id, m.integration_id, m.match_key
+           )
+           insert into match_queue (tenant_id, integration_id, link_id, due_at)
+           select distinct k.tenant_id, k.integration_id, k.link_id, $4::bigint
+           from given_up g join match_keys k using (tenant_id, integration_id, match_key)
+           where (k.tenant_id, k.integration_id, k.link_id) not in (select * from ended)
+           order by 1, 2, 3
+           on conflict (tenant_id, integration_id, link_id) do update set due_at = least(match_queue.due_at, excluded.due_at)`,
+    values: [keys.map((one) => one.tenantId), keys.map((one) => one.integrationId), keys.map((one) => one.linkId), now],
   });
 }

@@ -37,14 +37,25 @@ function idsOf({ records }: ErasureHead): Ids {
   };
 }
 
+/** Who was held for one of these keys is looked at once more. */
 async function clearMatchKeys(transaction: Transaction, erasure: ErasureHead): Promise<number> {
   const { linkIds, integrationIds } = idsOf(erasure);
-  const { rows } = await transaction.query<{ one: number }>({
-    text: `delete from match_keys m using unnest($2::text[], $3::text[]) as n(integration_id, link_id)
-           where m.tenant_id = $1 and m.integration_id = n.integration_id and m.link_id = n.link_id returning 1 as one`,
-    values: [erasure.tenantId, integrationIds, linkIds],
+  const { rows } = await transaction.query<{ count: string }>({
+    text: `with given_up as (
+             delete from match_keys m using unnest($2::text[], $3::text[]) as n(integration_id, link_id)
+             where m.tenant_id = $1 and m.integration_id = n.integration_id and m.link_id = n.link_id
+             returning m.tenant_id, m.integration_id, m.match_key, m.link_id
+           ), others as (
+             insert into match_queue (tenant_id, integration_id, link_id, due_at)
+             select distinct k.tenant_id, k.integration_id, k.link_id, $4::bigint
+             from given_up g join match_keys k using (tenant_id, integration_id, match_key) where k.link_id <> g.link_id
+             order by 1, 2, 3
+             on conflict do nothing
+           )
+           select count(*) as count from given_up`,
+    values: [erasure.tenantId, integrationIds, linkIds, erasure.requestedAt],
   });
-  return rows.length;
+  return Number(rows[0]?.count);
 }
 
 /**

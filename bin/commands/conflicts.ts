@@ -20,6 +20,8 @@ interface ResolveOptions extends ApiOptions {
   readonly winner?: 'bevatel' | 'external';
   readonly retry?: true;
   readonly linkWith?: string;
+  readonly apart?: true;
+  readonly merge?: true;
 }
 interface ClusterOptions extends ApiOptions {
   readonly integration?: string;
@@ -47,6 +49,8 @@ export function register(program: Command): void {
     .addOption(new Option('--winner <side>', 'whose value stays').choices(['bevatel', 'external']))
     .option('--retry', 'a hold on the whole link: drop it and decide anew')
     .option('--link-with <link>', 'a hold on the whole link: this other link is the same person')
+    .option('--apart', 'a hold on the whole link: none of the candidates is this person, for good')
+    .option('--merge', 'a hold after a merge: the partners are one person as well, and are merged; nobody can undo that')
     .action(action(resolve));
   withApiOptions(conflicts.command('clusters').description('what is held, by field, type and cause, with the mapping change that would end it'))
     .option('--integration <tenant/integration>', 'of this one only')
@@ -79,7 +83,7 @@ function row(one: Conflict): string[] {
   const more = [
     one.overwritten ? `overwritten: ${values(one.overwritten)}` : '', one.detail ?? '',
     one.owner ? `let it be the ${one.owner === 'bevatel' ? 'Bevatel' : 'external'} side's: direction: ${one.owner === 'bevatel' ? 'to_external' : 'to_bevatel'}` : '',
-    one.candidates.length > 0 ? `links: ${one.candidates.join(', ')}` : '',
+    one.candidates.length > 0 ? `links: ${one.candidates.map((link, index) => `${link}${one.scores[index] == null ? '' : ` (alike by ${one.scores[index].toFixed(2)})`}`).join(', ')}` : '',
     one.group === null ? `${one.bevatelId ?? '-'} / ${one.externalId ?? '-'}` : '',
   ].filter((text) => text !== '');
   return [one.id, one.type, when(one.since), ...side(one.bevatel), ...side(one.external), more.join('; ')];
@@ -92,8 +96,8 @@ function side(one: Conflict['bevatel']): [string, string] {
 }
 
 async function resolve(id: string, options: ResolveOptions): Promise<void> {
-  const { winner, retry, linkWith } = options;
-  const body: ResolveBody = { id, ...(winner ? { winner } : {}), ...(retry ? { retry } : {}), ...(linkWith === undefined ? {} : { linkWith }) };
+  const { winner, retry, linkWith, apart, merge } = options;
+  const body: ResolveBody = { id, ...(winner ? { winner } : {}), ...(retry ? { retry } : {}), ...(linkWith === undefined ? {} : { linkWith }), ...(apart ? { apart } : {}), ...(merge ? { merge } : {}) };
   const answer = await apiClient(options, process.env).post('/v1/conflicts/resolve', body, zResolveAnswer);
   if (options.json) console.log(JSON.stringify(answer));
   else console.log(answer.write ? `resolved: ${values(answer.write.values)} goes to ${answer.write.side}` : 'resolved: nothing has to be written for it now');

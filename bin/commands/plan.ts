@@ -44,8 +44,8 @@ export function render(told: Plan, isTerminal: boolean): string {
     `to be created: ${creates.bevatel} in Bevatel, ${creates.external} in the external system`,
     `to be updated: ${updates.bevatel} in Bevatel, ${updates.external} in the external system, partner ids included`,
     ...(Object.keys(told.notCreated).length > 0 ? [`without a partner: ${tally(told.notCreated)}`] : []),
-    ...(told.multiMatch > 0 ? [`several partners come into question for ${told.multiMatch}: held until a person decides`] : []),
-    ...(told.sharedMatch > 0 ? [`${told.sharedMatch} match a contact that is paired with another record: they get a partner of their own`] : []),
+    ...heldLine('several partners come into question', told.multiMatch),
+    ...heldLine('share a number, an address or an identifier with another record of their side', told.sharedMatch),
     `calls to write it: Bevatel ${calls.bevatel}, external ${calls.external}`,
     '',
     renderTable({
@@ -56,4 +56,8 @@ export function render(told: Plan, isTerminal: boolean): string {
     }),
     ...(told.samples.length > 0 ? ['', renderTable({ isTerminal, maxCell: 70, head: ['sample', 'Bevatel', 'external', 'detail'], rows: told.samples.map((one) => [one.what, one.bevatelId ?? '-', one.externalId ?? '-', one.detail]) })] : []),
   ].join('\n');
+}
+
+function heldLine(why: string, { bevatel, external }: Plan['multiMatch']): string[] {
+  return bevatel + external > 0 ? [`held until a person decides: ${bevatel} in Bevatel, ${external} in the external system: ${why}`] : [];
 }

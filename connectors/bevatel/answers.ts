@@ -37,6 +37,9 @@ export const NO_REFUSAL: Refusal = zRefusal.parse({});
 /** The answer to a removal: nothing when it is done, else why it is not. */
 export const zRemoval = z.object({ error: zRefusal.optional(), contact: zContact.optional().catch(undefined) }).optional().transform((answer) => answer ?? {});
 
+/** The survivor, or why there is none. */
+export const zMerge = z.object({ id: z.string().optional(), error: zRefusal.optional() });
+
 export const zWriteResult = z.object({
   ref: z.string(),
   status: z.number().int(),

@@ -6,6 +6,7 @@ import { CAPABILITIES } from '../../schemas/capabilities.ts';
 import type { Connector, ConnectorContext, RateLimit } from '../connector.ts';
 import { CALL_KIND, createBevatelClient } from './client.ts';
 import { mappingFaults } from './mapping.ts';
+import { mergeRecords } from './merge-records.ts';
 import { findRecordsByReference, listRecords, readRecords } from './read-records.ts';
 import { removeRecords } from './remove-records.ts';
 import { writeRecords } from './write-records.ts';
@@ -44,6 +45,7 @@ export function createBevatelConnector(settings: BevatelSettings, context: Conne
     read: (ids, request, options) => readRecords(client, ids, request, options),
     write: (operations, request, options) => writeRecords({ client, integrationId }, operations, request, options),
     remove: (operations, request, options) => removeRecords(client, operations, request, options),
+    merge: (operations, options) => mergeRecords(client, operations, options),
     findByReference: (references, request, options) => findRecordsByReference(client, integrationId, references, request, options),
     recordUrl: () => null,
   };

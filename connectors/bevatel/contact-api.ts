@@ -71,6 +71,10 @@ export const externalReference = z.strictObject({
 });
 export type ExternalReference = z.infer<typeof externalReference>;
 
+/** In an update null removes the integration's id. */
+export const externalReferencePatch = externalReference.extend({ external_id: externalReference.shape.external_id.nullable() });
+export type ExternalReferencePatch = z.infer<typeof externalReferencePatch>;
+
 export const contactPage = z.object({
   results: z.array(contact),
   next_cursor: z.string().nullable(),
@@ -105,7 +109,7 @@ export const updateItem = z.strictObject({
   id: contactId,
   if_match: z.number().int().positive(),
   fields: contactPatch,
-  external_reference: externalReference.optional(),
+  external_reference: externalReferencePatch.optional(),
 });
 export const writeItem = z.discriminatedUnion('op', [createItem, updateItem]);
 export type CreateItem = z.infer<typeof createItem>;

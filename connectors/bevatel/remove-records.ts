@@ -12,7 +12,8 @@ import { toRecordImage } from './record.ts';
 
 const AT_ONCE = 8;
 const TOLD: readonly number[] = [404, 410, 412];
-const GONE: Readonly<Record<string, GoneHow>> = { deleted: 'deleted', merged: 'merged', erased: 'erased', not_found: 'not_found' };
+/** What the contract's codes say of a contact that is not there. */
+export const GONE: Readonly<Record<string, GoneHow>> = { deleted: 'deleted', merged: 'merged', erased: 'erased', not_found: 'not_found' };
 
 export async function removeRecords(client: BevatelClient, operations: readonly RemoveOp[], request: { readonly fields: readonly string[] }, options: CallOptions): Promise<readonly WriteOutcome[]> {
   const limit = pLimit(AT_ONCE);

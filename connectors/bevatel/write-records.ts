@@ -39,10 +39,11 @@ export async function writeRecords(
 
 function itemOf(operation: WriteOp, integrationId: string): object {
   const { attemptId, reference } = operation;
+  const forgets = operation.kind === 'update' && operation.forgets === true;
   const common = {
     ref: attemptId,
     fields: toFields(operation.values),
-    ...(reference === null ? {} : { external_reference: { integration_id: integrationId, external_id: reference } }),
+    ...(reference === null && !forgets ? {} : { external_reference: { integration_id: integrationId, external_id: reference } }),
   };
   if (operation.kind === 'create') return { op: 'create', idempotency_key: attemptId, ...common };
   return { op: 'update', id: operation.id, if_match: Number(operation.condition), ...common };

@@ -6,6 +6,7 @@ import { CAPABILITIES } from '../../schemas/capabilities.ts';
 import type { Connector, ConnectorContext } from '../connector.ts';
 import { createHubSpotClient } from './client.ts';
 import { checkHubSpotMapping } from './mapping.ts';
+import { mergeContacts } from './merge.ts';
 import { CONTACT_TYPE_ID } from './paths.ts';
 import { pollContacts } from './poll.ts';
 import { findContactsByReference, listContacts, readContacts } from './read.ts';
@@ -49,6 +50,7 @@ export function createHubSpotConnector(settings: HubSpotSettings, context: Conne
     read: (ids, request, options) => readContacts(parts, ids, request, options),
     write: (operations, request, options) => writeContacts(parts, operations, request, options),
     remove: (operations, _request, options) => removeContacts(parts, operations, options),
+    merge: (operations, options) => mergeContacts(parts, operations, options),
     findByReference: (references, request, options) => findContactsByReference(parts, references, request, options),
     recordUrl: (id) => (account === undefined ? null : `https://${settings.uiDomain ?? DEFAULT_UI_DOMAIN}/contacts/${account}/record/${CONTACT_TYPE_ID}/${id}`),
   };

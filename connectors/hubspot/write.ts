@@ -77,7 +77,8 @@ function inputOf(operation: WriteOp, referenceProperty: string): Record<string, 
   const properties = toProperties(operation.values);
   const { reference, attemptId } = operation;
   if (operation.kind === 'create') return { idProperty: referenceProperty, id: reference, properties: { ...properties, [referenceProperty]: reference }, objectWriteTraceId: attemptId };
-  return { id: operation.id, properties: reference === null ? properties : { ...properties, [referenceProperty]: reference }, objectWriteTraceId: attemptId };
+  const stored = operation.forgets ? { [referenceProperty]: '' } : reference === null ? {} : { [referenceProperty]: reference };
+  return { id: operation.id, properties: { ...properties, ...stored }, objectWriteTraceId: attemptId };
 }
 
 function outcomeOf(parts: ReadParts, operation: WriteOp, row: Row | undefined, fields: readonly string[]): WriteOutcome {

@@ -15,7 +15,7 @@ const people = inventPeople(1);
 function keysOn(side: 'bevatel' | 'external'): readonly (readonly string[])[] {
   return people.map((person) => {
     const fields = side === 'bevatel' ? person.bevatel : person.hubspot;
-    return fields ? matchKeys(mapping, integration, side, fields as Image) : [];
+    return fields ? matchKeys(mapping, side, fields as Image).map(({ key }) => key) : [];
   });
 }
 

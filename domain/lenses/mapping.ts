@@ -10,6 +10,7 @@ import { readCondition } from '../../schemas/condition.ts';
 import type { Condition } from '../../schemas/condition.ts';
 import { SyncError } from '../../schemas/errors.ts';
 import { directionOf, fieldsAskedFor, fieldsToRead, filledSide, isReadOnlyUse } from '../../schemas/integration.ts';
+import { fieldOfRule } from '../../schemas/matching.ts';
 import type { FieldMapping, Integration } from '../../schemas/integration.ts';
 import { SIDES } from '../../schemas/value.ts';
 import type { Side, Value } from '../../schemas/value.ts';
@@ -46,6 +47,13 @@ export interface RecordFilter {
   readonly leaving: 'keep' | 'freeze' | 'unlink';
 }
 
+/** One of the integration's match rules. */
+export interface MappedRule {
+  /** What its keys are told apart by: `phone`, `email`, or the field of an identifier. */
+  readonly kind: string;
+  readonly entry: MappedLens;
+}
+
 /** How a field is used, in the shape that a connector checks (connectors/connector.ts, FieldUse). */
 export interface MappedField extends FieldKind {
   readonly field: string;
@@ -62,6 +70,8 @@ export interface Mapping {
   readonly fields: Readonly<Record<Side, readonly string[]>>;
   /** Null where all records take part. */
   readonly filter: RecordFilter | null;
+  /** The rules by which records are matched, in their order. */
+  readonly match: readonly MappedRule[];
   /** How the mapping uses the fields of a side, for `Connector.checkMapping`. */
   uses(side: Side): readonly MappedField[];
 }
@@ -74,10 +84,15 @@ export function buildMapping(integration: Integration): Mapping {
   const owners = (side: Side): ReadonlyMap<string, MappedLens> => new Map(lenses.flatMap((entry, index) =>
     (isReadOnlyUse(integration.fields[index] as FieldMapping, side) ? [] : entry.lens.fields[side].map((field) => [field, entry] as const))));
   const { filter } = integration;
+  const ofBevatel = owners('bevatel');
   return {
     lenses,
     byName,
-    owners: { bevatel: owners('bevatel'), external: owners('external') },
+    owners: { bevatel: ofBevatel, external: owners('external') },
+    match: integration.match.rules.flatMap((rule) => {
+      const entry = ofBevatel.get(fieldOfRule(rule));
+      return entry ? [{ kind: typeof rule === 'string' ? entry.type : rule.identifier, entry }] : [];
+    }),
     fields: { bevatel: fieldsToRead(integration, 'bevatel'), external: fieldsToRead(integration, 'external') },
     filter: filter ? { conditions: conditionsOf(filter) ?? {}, outside: filter.outside, leaving: filter.leaving } : null,
     uses: (side) => [

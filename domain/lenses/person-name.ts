@@ -14,16 +14,16 @@ export interface NameParts {
 }
 
 /** Words that belong to the word after them when a name begins with them. */
-const LEADING = new Set([
+export const LEADING = new Set([
   'عبد', 'أبو', 'ابو', 'أبا', 'أم', 'ام', 'ابن', 'إبن', 'بن', 'بنت', 'آل', 'ال',
   'abd', 'abdul', 'abdel', 'abdal', 'abu', 'abou', 'umm', 'um', 'ibn', 'bin', 'bint', 'ben', 'al', 'el',
 ]);
 /** Words that belong to the word before them. */
-const TRAILING = new Set([
+export const TRAILING = new Set([
   'الله', 'الدين', 'الإسلام', 'الاسلام', 'الحق', 'المولى',
   'allah', 'eddin', 'eddine', 'aldin', 'al-din', 'el-din', 'ud-din', 'uddin', 'al-islam', 'ul-islam', 'al-haq', 'ul-haq',
 ]);
-const TITLES = new Set([
+export const TITLES = new Set([
   'د', 'م', 'أ', 'ا', 'أ.د', 'ا.د', 'دكتور', 'دكتورة', 'الدكتور', 'الدكتورة', 'مهندس', 'مهندسة', 'المهندس', 'المهندسة',
   'أستاذ', 'أستاذة', 'الأستاذ', 'الأستاذة', 'الشيخ', 'الشيخة', 'الأمير', 'الأميرة', 'السيد', 'السيدة', 'الحاج', 'الحاجة',
   'البروفيسور', 'المستشار', 'المستشارة', 'المحامي', 'المحامية', 'اللواء', 'العميد', 'العقيد', 'الكابتن',

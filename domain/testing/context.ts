@@ -10,7 +10,7 @@ import { buildMapping } from '../lenses/mapping.ts';
 /** A strict revision and If-Match, as Bevatel has; an external system may have them too. */
 export const STRICT: Capabilities = {
   revisions: 'strict', conditionalWrites: true, history: false, stalenessWindowMs: 0, indexLagMs: 0,
-  batch: { list: 100, read: 100, create: 100, update: 100 }, removals: { ways: ['archive', 'delete', 'erase'], batch: 100 }, push: true, uniqueReference: true,
+  batch: { list: 100, read: 100, create: 100, update: 100 }, removals: { ways: ['archive', 'delete', 'erase'], batch: 100 }, merges: true, push: true, uniqueReference: true,
 };
 /** As HubSpot: a modification time that edits may share, no condition, a history of each field. */
 export const HISTORY: Capabilities = { ...STRICT, revisions: 'approximate', conditionalWrites: false, history: true };
@@ -36,6 +36,7 @@ export interface ContextOptions {
   readonly creates?: Partial<Readonly<Record<Side, boolean>>>;
   readonly oscillation?: LinkContext['oscillation'];
   readonly deletes?: object;
+  readonly merges?: object;
 }
 
 const ONE_FIELD = [{ bevatel: 'company_name', external: 'company' }];
@@ -48,7 +49,7 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     direction: options.direction ?? 'both',
     invalid: options.invalid ?? 'quarantine',
     conflicts: { policy: options.policy ?? 'latest_wins', fallback: options.fallback ?? 'manual', toleranceMs: options.toleranceMs ?? TOLERANCE_MS },
-    deletes: options.deletes ?? {},
+    deletes: options.deletes ?? {}, merges: options.merges ?? {},
   });
   return {
     mapping: buildMapping(integration),
@@ -59,5 +60,6 @@ export function testContext(options: ContextOptions = {}): LinkContext {
     requiredMissing: options.requiredMissing ?? 'skip',
     creates: { bevatel: true, external: true, ...options.creates },
     deletes: buildContext(integration).deletes,
+    merges: buildContext(integration).merges,
   };
 }

@@ -36,7 +36,7 @@ export interface News {
 
 export interface Call {
   readonly attempt: Attempt;
-  readonly work: Doing;
+  readonly work: Exclude<Doing, { kind: 'merge' }>;
   /** When the target was last known to be as it was decided on. */
   readonly guardedAt: number;
   outcome: WriteOutcome | null;
@@ -155,7 +155,9 @@ export class DeleteWorld {
     const work = this.plan();
     switch (work.kind) {
       case 'none':
-      case 'forget': return;
+      case 'forget':
+      // Nobody merges records in this model.
+      case 'merge': return;
       case 'read': return this.startRead(work.side, work.id, false);
       case 'lookup': return this.lookUp(work.side, work.attempt);
       case 'create': return this.call(work, this.now);
@@ -189,7 +191,7 @@ export class DeleteWorld {
     this.told(isMade ? createFound(this.link, side, attempt.id, this.systems[side].image(), this.context, this.now) : createNotFound(this.link, side, attempt.id, this.context));
   }
 
-  private call(work: Doing, guardedAt: number): void {
+  private call(work: Call['work'], guardedAt: number): void {
     const attempt = attemptOf(work, { sentAt: this.now, deadline: this.now + CALL_MS, guard: null });
     this.link = { ...this.link, state: { ...this.link.state, attempts: [...this.link.state.attempts, attempt] } };
     this.calls.push({ attempt, work, guardedAt, outcome: null, isClosed: false, isLost: false });

@@ -5,7 +5,7 @@
  * `unknown` (design §6).
  */
 import type { CallOptions, Connector } from '../../connectors/connector.ts';
-import type { ReadResult, RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
+import type { MergeOp, ReadResult, RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
 import { SyncError, isSyncError } from '../../schemas/errors.ts';
 import type { Lane } from '../../schemas/value.ts';
 
@@ -68,6 +68,18 @@ export async function removeAll(caller: Caller, operations: readonly RemoveOp[],
   }));
   return outcomes;
 }
+
+/** One outcome per merge, at most so many under one deadline: each is a call of its own. */
+export async function mergeAll(caller: Caller, operations: readonly MergeOp[], lane: Lane): Promise<ReadonlyMap<string, WriteOutcome>> {
+  const outcomes = new Map<string, WriteOutcome>();
+  for (const chunk of chunks(operations, MERGES_AT_ONCE)) {
+    const answered = await answersOf(chunk, () => caller.guarded(() => caller.connector.merge(chunk, options(caller, lane))));
+    for (const outcome of answered) outcomes.set(outcome.attemptId, outcome);
+  }
+  return outcomes;
+}
+
+const MERGES_AT_ONCE = 10;
 
 type AnyOp = Pick<WriteOp, 'attemptId'>;
 

@@ -15,18 +15,21 @@ import type { Doing, Work } from '../../domain/plan-work.ts';
 import { forget } from '../../domain/forget.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
-import type { RecordImage, RemoveOp, WriteOp, WriteOutcome } from '../../schemas/record.ts';
+import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
+import { SIDES } from '../../schemas/value.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import { lockByKey, lockDue } from '../../store/leases.ts';
 import { deleteLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import type { Candidate } from './admission.ts';
-import { lookUpAll, readAll, removeAll, writeAll } from './calls.ts';
+import { lookUpAll, readAll } from './calls.ts';
 import type { Caller, Read, ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
+import { doAll, isDoing } from './do-all.ts';
 import { fillBatches } from './fill-batches.ts';
 import { foldRead } from './fold-read.ts';
 import { decisionOnRead, recordResults } from './record.ts';
@@ -53,15 +56,16 @@ export async function runCycle(deps: DeliverDeps, known: KnownIntegration): Prom
   const guarded = items.filter((item) => needsGuard(known, item));
   const direct = items.filter((item) => !needsGuard(known, item));
   await Promise.all([
-    workGuarded(deps, known, leaseId, guarded, lane),
+    ...SIDES.map((side) => workGuarded(deps, known, leaseId, side, guarded.filter(({ work }) => work.side === side), lane)),
     workDirect(deps, known, leaseId, direct, lane),
   ]);
   return items.length;
 }
 
-/** What may go over a newer edit: values are written or the record is removed, and the system has no conditions. A privacy deletion asks for none. */
+/** What may go over a newer edit: values are written or the record is removed, and the system has no conditions; merges have none anywhere. A privacy deletion asks for none. */
 function isBlind(known: KnownIntegration, work: Work): boolean {
   if (work.kind === 'remove') return work.op.way !== 'erase' && !known.context.capabilities[work.side].conditionalWrites;
+  if (work.kind === 'merge') return true;
   return work.kind === 'write' && Object.keys(work.groups).length > 0 && !known.context.capabilities[work.side].conditionalWrites;
 }
 
@@ -69,10 +73,10 @@ function isBlind(known: KnownIntegration, work: Work): boolean {
  * A blind write is preceded by a read. In the backfill lane, where the record was listed a moment ago, a system with
  * histories is spared it: what was overwritten since the listing is found by the read after the write. Not so where an
  * answer of ours has left fields out since: the histories would then be searched from our own write on. Nothing is removed
- * that was not read just before (I9).
+ * or merged that was not read just before (I9).
  */
 function needsGuard(known: KnownIntegration, { work, stored }: { work: Work; stored: StoredLink }): boolean {
-  if (work.kind === 'remove') return isBlind(known, work);
+  if (work.kind === 'remove' || work.kind === 'merge') return isBlind(known, work);
   if (work.kind !== 'write' || !isBlind(known, work) || known.integration.guard === 'none') return false;
   return stored.lane !== 'backfill' || stored.link.state.seen[work.side]?.partial === true || !known.context.capabilities[work.side].history;
 }
@@ -104,7 +108,7 @@ async function lease(deps: DeliverDeps, known: KnownIntegration, leaseId: string
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
-    deleteLinks(transaction, forgotten);
+    deleteLinks(transaction, forgotten, now);
     return items;
   });
 }
@@ -136,10 +140,6 @@ function isHeldBack(work: Work): boolean {
 
 function candidateOf({ stored, work }: Planned): Candidate {
   return { link: stored.link, lane: stored.lane, work };
-}
-
-function isDoing(work: Work): work is Doing {
-  return work.kind === 'write' || work.kind === 'create' || work.kind === 'remove';
 }
 
 function leased(link: Link, id: string, until: number): LinkWrite {
@@ -189,14 +189,6 @@ async function callSide(deps: DeliverDeps, known: KnownIntegration, side: Side, 
   });
 }
 
-/** The writes and removals of one side, with one outcome per attempt. */
-async function doAll(deps: DeliverDeps, known: KnownIntegration, caller: Caller, doings: readonly { readonly link: Link; readonly work: Doing }[], lane: Lane): Promise<ReadonlyMap<string, WriteOutcome>> {
-  const writes = doings.flatMap(({ link, work }): WriteOp[] => (work.kind === 'remove' ? [] : [deps.completed(known, work.side, link, work.op)]));
-  const removals = doings.flatMap(({ work }): RemoveOp[] => (work.kind === 'remove' ? [work.op] : []));
-  const [wrote, removed] = await Promise.all([writeAll(caller, writes, lane), removeAll(caller, removals, lane)]);
-  return new Map([...wrote, ...removed]);
-}
-
 /** Where the system keeps histories, the records are read again: an edit beneath our write shows there (I2). */
 function readBack(caller: Caller, ids: readonly string[], lane: Lane): Promise<ReadonlyMap<string, ReadOutcome>> {
   return caller.connector.capabilities.history ? readAll(caller, ids, true, lane) : Promise.resolve(new Map<string, ReadOutcome>());
@@ -210,43 +202,50 @@ function written(deps: DeliverDeps, key: Link, side: Side, attemptId: string, wr
   };
 }
 
-async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: string, items: readonly Item[], lane: Lane): Promise<void> {
+async function workGuarded(deps: DeliverDeps, known: KnownIntegration, leaseId: string, side: Side, items: readonly Item[], lane: Lane): Promise<void> {
   if (items.length === 0) return;
-  const side: Side = 'external';
   const caller = deps.caller(known, side);
   const histories = caller.connector.capabilities.history;
-  const idOf = ({ work }: Item): string => (work.kind === 'write' || work.kind === 'remove' ? work.op.id : '');
+  const idOf = ({ work }: Item): string => (isOfRecord(work) ? work.op.id : '');
   const reads = await readAll(caller, items.map(idOf), histories, lane);
   const failed = items.filter((item) => 'error' in (reads.get(idOf(item)) as ReadOutcome));
-  const passed = await recordGuards(deps, known, leaseId, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
+  const passed = await recordGuards(deps, known, leaseId, side, items.filter((item) => !failed.includes(item)).map((item) => ({ item, read: reads.get(idOf(item)) as Read })));
   const wroteBy = await doAll(deps, known, caller, passed, lane);
   const applied = passed.filter(({ work }) => wroteBy.get(work.op.attemptId)?.kind === 'applied');
-  const readBacks = await readBack(caller, applied.map(({ link }) => link.externalId ?? ''), lane);
+  const readBacks = await readBack(caller, applied.map(({ link }) => idOn(link, side) ?? ''), lane);
   await recordResults(deps, known, leaseId, [
     ...failed.map((item): Result => ({ kind: 'read', key: item.stored.link, side, outcome: reads.get(idOf(item)) as ReadOutcome })),
-    ...passed.map(({ link, work }) => written(deps, link, side, work.op.attemptId, wroteBy, readBacks.get(link.externalId ?? ''))),
+    ...passed.map(({ link, work }) => written(deps, link, side, work.op.attemptId, wroteBy, readBacks.get(idOn(link, side) ?? ''))),
   ]);
 }
 
 interface Passed {
   readonly link: Link;
-  readonly work: Extract<Work, { kind: 'write' | 'remove' }>;
+  readonly work: OfRecord;
+}
+
+/** What is done to a record that is there. */
+type OfRecord = Extract<Work, { kind: 'write' | 'remove' | 'merge' }>;
+
+function isOfRecord(work: Work): work is OfRecord {
+  return work.kind === 'write' || work.kind === 'remove' || work.kind === 'merge';
 }
 
 /** Folds the guard reads; what is still wanted, and admitted, gets its attempt, everything else is released with what was learnt. */
-async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
+async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId: string, side: Side, guards: readonly { item: Item; read: Read }[]): Promise<Passed[]> {
   if (guards.length === 0) return [];
   return inTransaction(deps.pool, async (transaction) => {
     const locked = await lockByKey(transaction, guards.map(({ item }) => item.stored.link));
     const byLink = new Map(guards.map(({ item, read }) => [item.stored.link.linkId, read]));
+    const before = new Map(locked.map(({ link }) => [link.linkId, link]));
     const now = deps.clock();
     const decisions: DecisionWrite[] = [];
     const planned: Planned[] = [];
     for (const stored of locked) {
       const read = byLink.get(stored.link.linkId);
       if (!read || stored.leaseId !== leaseId) continue;
-      const { link, groups } = foldRead(stored.link, 'external', read, known, now);
-      decisions.push(...decisionOnRead(link, 'external', groups, deps.newId(), now));
+      const { link, groups } = read.result.kind === 'merged' ? { link: readAgain(stored.link, side, now), groups: [] } : foldRead(stored.link, side, read, known, now);
+      decisions.push(...decisionOnRead(link, side, groups, deps.newId(), now));
       planned.push({ stored: { ...stored, link }, work: planWork(link, known.context, now, deps.newId()) });
     }
     const held = await deps.admission.hold(transaction, known, planned.map(candidateOf));
@@ -255,7 +254,7 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
     for (const { stored, work: first } of planned) {
       const folded = held.get(stored.link.linkId) ?? stored.link;
       const work = folded === stored.link ? first : planWork(folded, known.context, now, deps.newId());
-      if ((work.kind !== 'write' && work.kind !== 'remove') || work.side !== 'external' || folded.externalId === null) {
+      if (!isOfRecord(work) || work.side !== side || idOn(folded, side) === null) {
         writes.push({ link: folded, lane: null, lease: 'release' });
         continue;
       }
@@ -264,9 +263,15 @@ async function recordGuards(deps: DeliverDeps, known: KnownIntegration, leaseId:
       writes.push(leased(link, leaseId, now + deps.leaseMs));
     }
     saveLinks(transaction, [], writes, now);
+    moveKeys(transaction, keyMovesOf(known.context.mapping, writes.map(({ link }) => ({ before: before.get(link.linkId) ?? link, after: link }))), now);
     insertDecisions(transaction, decisions);
     return passed;
   });
+}
+
+/** It went on into another record, which may have a link of its own: that is settled by a read that writes nothing. */
+function readAgain(link: Link, side: Side, now: number): Link {
+  return { ...link, state: { ...link.state, readDue: { ...link.state.readDue, [side]: { at: now, blocks: true } } } };
 }
 
 /** Where each field's history stood at the guard read; what is newer was written after it. */

@@ -7,7 +7,6 @@ import { repoint } from '../../domain/gone.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { StoredLink } from '../../store/links.ts';
-import { replaceMatchKeys } from '../../store/match-keys.ts';
 import type { Recorded } from './record-ends.ts';
 
 export async function followReplaced(transaction: Transaction, recorded: readonly Recorded[], now: number): Promise<void> {
@@ -22,8 +21,7 @@ export async function followReplaced(transaction: Transaction, recorded: readonl
     return rival && !isUntouched(rival) ? [] : [{ link: followed(stored.link, leader.bevatelId ?? '', now), rival }];
   });
   const absorbed = followers.flatMap(({ rival }) => rival?.link ?? []);
-  replaceMatchKeys(transaction, absorbed, []);
-  deleteLinks(transaction, absorbed);
+  deleteLinks(transaction, absorbed, now);
   saveLinks(transaction, [], followers.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
 }
 

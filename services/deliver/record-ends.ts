@@ -1,14 +1,13 @@
-/** What is written beside the links when pairs end: the match keys of what is left, and erasures with their receipts. */
+/** What is written beside the links when pairs end: who is to be matched anew, and erasures with their receipts. */
 import { idOn } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { matchKeys, personKeysOfLink } from '../../domain/match.ts';
+import { personKeysOfLink } from '../../domain/match.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import { otherSide } from '../../schemas/value.ts';
-import type { Side } from '../../schemas/value.ts';
 import { insertErasures, writeReceipts } from '../../store/erasures.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import type { StoredLink } from '../../store/links.ts';
-import { replaceMatchKeys } from '../../store/match-keys.ts';
+import { queueMatching } from '../../store/match-queue.ts';
 import { erasureOf } from '../../store/new-erasure.ts';
 import type { DeliverDeps } from './deps.ts';
 import type { SystemReceipt } from './erase-result.ts';
@@ -21,15 +20,9 @@ export interface Recorded {
   readonly result: Result;
 }
 
-/** A record that was parted from its partner is found by its match keys from now on. */
-export function keepKeys(transaction: Transaction, { context, integration }: KnownIntegration, recorded: readonly Recorded[]): void {
-  const parted = recorded.filter(({ stored, link }) => isPair(stored.link) && !isPair(link) && !link.erased);
-  if (parted.length === 0) return;
-  replaceMatchKeys(transaction, parted.map(({ link }) => link), parted.flatMap(({ link }) => {
-    const side: Side = link.bevatelId === null ? 'external' : 'bevatel';
-    const { tenantId, integrationId, linkId } = link;
-    return matchKeys(context.mapping, integration, side, link.state.seen[side]?.values ?? {}).map((matchKey) => ({ tenantId, integrationId, linkId, side, matchKey }));
-  }));
+/** Records that were parted from their partners are looked at once more: they may match others. */
+export function matchParted(transaction: Transaction, recorded: readonly Recorded[], now: number): void {
+  queueMatching(transaction, recorded.filter(({ stored, link }) => isPair(stored.link) && !isPair(link) && !link.erased).map(({ link }) => link), now);
 }
 
 function isPair(link: Link): boolean {

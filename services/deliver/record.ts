@@ -1,12 +1,6 @@
-/**
- * Records what came of a cycle: every outcome as the fact that it is, fenced by the attempt's id (design §6).
- *
- * A record that another link holds already is settled here: a one-sided link of it is absorbed, a pair is a possible
- * duplicate for an operator (I4).
- */
+/** Records what came of a cycle: every outcome as the fact that it is, fenced by the attempt's id (design §6). */
 import { decideLink } from '../../domain/decide-link.ts';
 import { isLanding, landingsOf, removalOf } from '../../domain/landing.ts';
-import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
 import type { OutcomeFacts } from '../../domain/outcome.ts';
@@ -23,16 +17,18 @@ import { insertDecisions } from '../../store/decisions.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lockByKey } from '../../store/leases.ts';
-import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
-import type { LinkKey, LinkWrite, StoredLink } from '../../store/links.ts';
-import { replaceMatchKeys } from '../../store/match-keys.ts';
+import { deleteLinks, saveLinks } from '../../store/links.ts';
+import type { LinkKey, LinkWrite } from '../../store/links.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
 import type { ReadOutcome } from './calls.ts';
 import type { DeliverDeps } from './deps.ts';
 import { applyErasing } from './erase-result.ts';
 import type { SystemReceipt } from './erase-result.ts';
 import { foldRead } from './fold-read.ts';
 import { followReplaced } from './followers.ts';
-import { keepKeys, markErased, recordErasures } from './record-ends.ts';
+import { markErased, matchParted, recordErasures } from './record-ends.ts';
+import { mergeDecision, settleIdentities } from './settle-identities.ts';
+import type { Written as WrittenLink } from './settle-identities.ts';
 
 export type Result = { readonly key: LinkKey; readonly side: Side } & (
   | { readonly kind: 'written'; readonly outcome: WriteOutcome; readonly readBack?: NonNullable<OutcomeFacts['readBack']> }
@@ -61,7 +57,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
   const locked = await lockByKey(transaction, results.map(({ key }) => key));
   const now = deps.clock();
   const facts: OutcomeFacts = { now, jitter: deps.random() };
-  const writes: { stored: StoredLink; link: Link; result: Result; said: readonly GroupVerdict[] }[] = [];
+  const writes: WrittenLink[] = [];
   const receipts: SystemReceipt[] = [];
   for (const stored of locked) {
     const result = byLink.get(stored.link.linkId);
@@ -74,18 +70,26 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
     }
   }
   const settled = await settleIdentities(transaction, known, writes, now);
-  const decided = settled.map(({ stored, link, result, said }) => {
+  const decided = settled.writes.map(({ stored, link, result, said }) => {
     const { link: after, groups } = decideLink(link, known.context, now);
-    return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter((told) => isLanding(told) || !groups.some((one) => one.group === told.group)), ...groups] };
+    return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter((told) => staysSaid(told) || !groups.some((one) => one.group === told.group)), ...groups] };
   });
-  saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
+  deleteLinks(transaction, settled.ended, now);
+  saveLinks(transaction, [], [
+    ...decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })),
+    ...settled.others.map(({ link }): LinkWrite => ({ link, lane: null, lease: 'keep' })),
+  ], now);
   await followReplaced(transaction, decided, now);
-  keepKeys(transaction, known, decided);
+  moveKeys(transaction, keyMovesOf(known.context.mapping, [...decided, ...settled.others].map(({ stored, link }) => ({ before: stored.link, after: link }))), now);
+  matchParted(transaction, decided, now);
   recordErasures(transaction, deps, known, decided, receipts, now);
-  insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));
+  insertDecisions(transaction, [
+    ...decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)),
+    ...settled.merged.map((merged) => ({ source: null, decision: mergeDecision(merged, deps.newId(), now) })),
+  ]);
   return decided.flatMap(({ stored, link, result }): Written[] => {
     const attempt = appliedAttempt(stored.link, result);
-    return attempt && attempt.kind !== 'remove' ? [{ side: result.side, attempt, link }] : [];
+    return attempt && (attempt.kind === 'create' || attempt.kind === 'update') ? [{ side: result.side, attempt, link }] : [];
   });
 }
 
@@ -120,47 +124,15 @@ function applyLookup(link: Link, result: Extract<Result, { kind: 'lookup' }>, kn
   return createFound(link, side, attemptId, found, known.context, facts.now);
 }
 
-/** Links that took a record's id: the id's other link, if any, is absorbed or makes both a possible duplicate. */
-async function settleIdentities<W extends { readonly stored: StoredLink; readonly link: Link; readonly result: Result }>(transaction: Transaction, known: KnownIntegration, writes: readonly W[], now: number): Promise<readonly W[]> {
-  const taken = writes.flatMap((write) => SIDES.flatMap((side) => {
-    const id = idOn(write.link, side);
-    return id !== null && id !== idOn(write.stored.link, side) ? [{ write, side, id }] : [];
-  }));
-  if (taken.length === 0) return writes;
-  replaceMatchKeys(transaction, taken.map(({ write }) => write.link), []);
-  const holders = await lockLinks(transaction, taken.map(({ side, id }) => ({ tenantId: known.tenantId, integrationId: side === 'bevatel' ? null : known.integrationId, side, recordId: id })));
-  const replaced = new Map<string, Link>();
-  const absorbed: Link[] = [];
-  const firstToTake = new Map<string, Link>();
-  for (const { write, side, id } of taken) {
-    const rival = firstToTake.get(`${side}/${id}`);
-    firstToTake.set(`${side}/${id}`, rival ?? write.link);
-    const holder = rival ?? holders.find(({ link }) => link.integrationId === known.integrationId && idOn(link, side) === id && link.linkId !== write.link.linkId)?.link;
-    if (!holder) continue;
-    const isOneSided = !rival && (holder.bevatelId === null || holder.externalId === null);
-    if (isOneSided) absorbed.push(holder);
-    replaced.set(write.link.linkId, isOneSided ? absorb(write.link, holder, side) : asDuplicate(write.stored.link, holder, write.link, now));
-  }
-  deleteLinks(transaction, absorbed);
-  replaceMatchKeys(transaction, absorbed, []);
-  return writes.map((write) => ({ ...write, link: replaced.get(write.link.linkId) ?? write.link }));
+/** A fact of its own, whatever is decided of the group after it. */
+function staysSaid(told: GroupVerdict): boolean {
+  return isLanding(told) || told.verdict === 'conflict_resolved';
 }
 
-/** What was seen of the record under its one-sided link is older than our own answer; only an unread record takes it over. */
-function absorb(link: Link, holder: Link, side: Side): Link {
-  const seen = link.state.seen[side] ?? holder.state.seen[side];
-  return seen ? { ...link, state: { ...link.state, seen: { ...link.state.seen, [side]: seen } } } : link;
-}
-
-/** Two links want one record, as two contacts with one e-mail address do: the later keeps what it was, a wish to read the other's record aside, and waits for an operator. */
-function asDuplicate(before: Link, holder: Link, after: Link, now: number): Link {
-  const { create: _create, readDue: _readDue, ...state } = after.state;
-  const { readDue } = before.state;
-  return { ...before, state: { ...state, ...(readDue ? { readDue } : {}), attempts: [], hold: { kind: 'possible_duplicate', since: now, candidates: [holder.linkId] } } };
-}
+const DONE: ReadonlySet<WriteOutcome['kind']> = new Set(['applied', 'removed', 'merged']);
 
 function appliedAttempt(before: Link, result: Result): Attempt | null {
-  const attemptId = result.kind === 'written' && (result.outcome.kind === 'applied' || result.outcome.kind === 'removed') ? result.outcome.attemptId : null;
+  const attemptId = result.kind === 'written' && DONE.has(result.outcome.kind) ? result.outcome.attemptId : null;
   return before.state.attempts.find((attempt) => attempt.id === attemptId) ?? null;
 }
 
@@ -207,6 +179,7 @@ function decisionOf(before: Link, after: Link, result: Result, groups: readonly 
 function verdictOf(attempt: Attempt | null, groups: readonly GroupVerdict[]): Verdict {
   if (attempt?.kind === 'create') return 'created';
   if (attempt?.kind === 'remove') return 'removed';
+  if (attempt?.kind === 'merge') return 'linked';
   if (attempt) return 'converged';
   return groups[0]?.verdict ?? 'unchanged';
 }

@@ -14,6 +14,7 @@ import { listClusters } from './conflicts/clusters.ts';
 import { listConflicts } from './conflicts/list-conflicts.ts';
 import { explainContact } from './history/explain-contact.ts';
 import { registerHistory } from './history/history-routes.ts';
+import { registerIdentity } from './identity/identity-routes.ts';
 import { integrationDetail, integrationSummaries } from './status/integrations-view.ts';
 import { letterPage, wholeLetter } from './dead-letters/dead-letter-view.ts';
 import type { LetterDecoder } from './dead-letters/dead-letter-view.ts';
@@ -44,6 +45,7 @@ export function registerRoutes(server: FastifyInstance, deps: RouteDeps): void {
   registerVerifications(server, deps);
   registerChangeSets(server, deps);
   registerHistory(server, deps);
+  registerIdentity(server, deps);
   app.get('/v1/conflicts', { schema: { summary: 'What is held', querystring: zConflictQuery, response: { 200: zConflictList, ...refusals } } },
     (request) => listConflicts(deps.pool, request.query));
   app.post('/v1/conflicts/resolve', { schema: { summary: 'Resolve one, as it was shown', body: zResolveBody, response: { 200: zResolveAnswer, ...refusals } } },

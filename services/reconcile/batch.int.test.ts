@@ -1,70 +1,22 @@
 /** `processBatch` on PostgreSQL: one transaction per batch, decided from state (I4, I6, I7, I8). */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { KafkaRecord } from '../../runtime/kafka.ts';
 import type { ContactChange } from '../../schemas/change.ts';
-import { zIntegration } from '../../schemas/integration.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
-import { upsertIntegration } from '../../store/integrations.ts';
-import { LINK_COLUMNS, toStoredLink } from '../../store/links.ts';
 import { beginPosition, readPosition } from '../../store/positions.ts';
-import { openTestDeps } from '../../tests/stack/deps.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 import { processBatch } from './batch.ts';
-import type { Batch, BatchDeps } from './batch.ts';
+import type { BatchDeps } from './batch.ts';
+import { KEY as key, ReconcileRig } from '../../tests/reconcile-rig.ts';
 
-const deps = await openTestDeps(await isolatedStack('batch'));
-const integration = zIntegration.parse({
-  integration: 'crm', tenant: 'acme', system: 'hubspot', connection: { tokenEnv: 'T' }, bevatel: { baseUrl: 'http://bevatel.test', keyEnv: 'K' }, invalid: 'quarantine',
-  fields: [
-    { bevatel: 'contact_first_name', external: 'firstname' },
-    { bevatel: 'phone_number', external: 'phone', lens: 'phone', region: 'SA' },
-    { bevatel: 'email', external: 'email', lens: 'email' },
-  ],
-});
-await upsertIntegration(deps.pool, integration, 1);
-const book = new IntegrationBook(deps.pool);
-await book.refresh();
-const batchDeps: BatchDeps = { pool: deps.pool, codec: deps.codec.changes, clock: Date.now, newId: deps.newId, book };
+const rig = await ReconcileRig.open(await isolatedStack('batch'));
+const { deps, batchDeps } = rig;
+const change: ReconcileRig['change'] = (...about) => rig.change(...about);
+const batchOf: ReconcileRig['batchOf'] = (...about) => rig.batchOf(...about);
+const process: ReconcileRig['process'] = (...values) => rig.process(...values);
+const links = () => rig.links();
+const pairs = () => rig.pairs();
 
-const key = { group: 'g', topic: 'changes', partition: 0 };
-let next = 0;
-
-beforeEach(async () => {
-  await deps.pool.query('truncate links, match_keys, decisions, dead_letters, positions');
-  await beginPosition(deps.pool, key, 0, Date.now());
-  next = 0;
-});
-
-function change(side: 'bevatel' | 'external', recordId: string, image: Record<string, string | null>, more: Partial<ContactChange> = {}): ContactChange {
-  const now = Date.now();
-  return {
-    changeId: deps.newId(), tenantId: 'acme', side, integrationId: side === 'bevatel' ? null : 'crm', recordId, kind: 'image', revision: '1', image, fieldTimes: {}, histories: {},
-    modifiedAt: now, observedFrom: now, observedTo: now, readById: side === 'external', capture: side === 'bevatel' ? 'cdc' : 'read', references: {}, mergedIds: [], mergedInto: null, ...more,
-  };
-}
-
-function batchOf(values: readonly (ContactChange | Buffer)[], from: number, at = key): Batch {
-  const records = values.map((value, index): KafkaRecord => ({
-    offset: BigInt(from + index), key: Buffer.from('k'), timestamp: 0, headers: {}, value: Buffer.isBuffer(value) ? value : deps.codec.changes.encode(value),
-  }));
-  return { key: at, lane: 'live', from, to: from + values.length, records, relayed: { offset: 0, at: 0 } };
-}
-
-/** Processes the values as the next batch of the partition. */
-async function process(...values: (ContactChange | Buffer)[]): Promise<void> {
-  const batch = batchOf(values, next);
-  expect((await processBatch(batchDeps, batch)).kind).toBe('COMMITTED');
-  next = batch.to;
-}
-
-async function links() {
-  const { rows } = await deps.pool.query(`select ${LINK_COLUMNS} from links l order by bevatel_id nulls last, external_id`);
-  return rows.map((row) => toStoredLink(row as Parameters<typeof toStoredLink>[0]).link);
-}
-
-async function pairs(): Promise<(string | null)[][]> {
-  return (await links()).map(({ bevatelId, externalId }) => [bevatelId, externalId]);
-}
+beforeEach(() => rig.begin(true));
 
 async function count(table: 'decisions' | 'dead_letters'): Promise<number> {
   return Number((await deps.pool.query<{ count: string }>(`select count(*) from ${table}`)).rows[0]?.count);
@@ -156,7 +108,7 @@ describe('matching (I4)', () => {
     await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE));
     await process(change('external', 'x2', { firstname: 'Omar', phone: null, email: 'OMAR@acme.test' }), change('bevatel', 'b2', { contact_first_name: 'Omar', phone_number: null, email: 'omar@acme.test' }));
     expect(await pairs()).toEqual([['b1', 'x1'], ['b2', 'x2']]);
-    expect((await deps.pool.query('select 1 from match_keys')).rowCount).toBe(0);
+    expect(await rig.keys()).toEqual(['bevatel email:omar@acme.test', 'bevatel phone:+966500000001', 'external email:omar@acme.test', 'external phone:+966500000001']);
   });
 
   it('a record twice in one batch is one link', async () => {
@@ -178,9 +130,10 @@ describe('matching (I4)', () => {
 
   it('phone and e-mail that point to different records: held with both named, linked to neither', async () => {
     await process(change('external', 'x1', SARA_THERE), change('external', 'x2', { firstname: 'By mail', phone: null, email: 'sara@acme.test' }));
-    await process(change('bevatel', 'b1', { ...SARA, email: 'sara@acme.test' }));
+    await process(change('bevatel', 'b1', { ...SARA, contact_first_name: 'Nour', email: 'sara@acme.test' }));
     const [held, ...others] = await links();
-    expect(held).toMatchObject({ bevatelId: 'b1', externalId: null, state: { hold: { kind: 'multi_match', candidates: others.map(({ linkId }) => linkId).toSorted() } } });
+    expect(held).toMatchObject({ bevatelId: 'b1', externalId: null, state: { hold: { kind: 'multi_match', rule: 'phone+email', candidates: others.map(({ linkId }) => linkId) } } });
+    expect(others.map(({ state }) => [state.hold?.kind, state.create])).toEqual([['multi_match', undefined], ['multi_match', undefined]]);
     expect(held?.state.create).toBeUndefined();
   });
 
@@ -206,12 +159,110 @@ describe('merges (I9)', () => {
     expect(await pairs()).toEqual([['b1', 'x3']]);
   });
 
-  it('of two linked records the one whose contact the survivor names keeps the link, the other is held', async () => {
-    await process(change('bevatel', 'b2', { ...SARA, phone_number: '+966500000002' }), change('external', 'x2', { ...SARA_THERE, phone: '050 000 0002' }));
-    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE));
+  const OTHER = { contact_first_name: 'Omar', phone_number: '+966500000002', email: null };
+  const OTHER_THERE = { firstname: 'Omar', phone: '050 000 0002', email: null };
+  const twoPairs = () => process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('bevatel', 'b2', OTHER), change('external', 'x2', OTHER_THERE));
+  const gone = (id: string, into: string): ContactChange => change('bevatel', id, {}, { kind: 'merged', mergedInto: into, revision: '9' });
+
+  it('I4: of two linked records the one whose contact the survivor names keeps the link; the other is held, with what can be done', async () => {
+    await twoPairs();
     await process({ ...survivor(), mergedIds: ['x2', 'x1'] }, merged('x1', 'x3'), merged('x2', 'x3'));
     expect(await pairs()).toEqual([['b1', 'x3'], ['b2', 'x2']]);
-    expect((await links())[1]?.state.hold).toMatchObject({ kind: 'possible_duplicate' });
+    const [kept, held] = await links();
+    expect(held?.state).toMatchObject({ gone: { external: { how: 'merged' } }, absorbed: { side: 'external', record: 'x3', partner: 'b1' }, hold: { kind: 'partner_merged', candidates: [kept?.linkId] } });
+    expect([held?.state.create, held?.state.remove, held?.state.merge]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('merges: to_bevatel: merge: the partners are to be merged as well', async () => {
+    await rig.apply({ merges: { to_bevatel: 'merge' } });
+    await rig.begin(true);
+    await twoPairs();
+    await process(merged('x2', 'x1'));
+    expect((await links())[1]?.state).toMatchObject({ merge: { side: 'bevatel', into: 'b1' } });
+    expect((await links())[1]?.state.hold).toBeUndefined();
+    await rig.apply({});
+  });
+
+  it.each([
+    ['Bevatel first, the same way', () => [gone('b2', 'b1'), merged('x2', 'x1')], ['b1', 'x1']],
+    ['HubSpot first, the same way', () => [merged('x2', 'x1'), gone('b2', 'b1')], ['b1', 'x1']],
+    ['Bevatel first, the other way', () => [gone('b2', 'b1'), merged('x1', 'x2')], ['b1', 'x2']],
+    ['HubSpot first, the other way', () => [merged('x1', 'x2'), gone('b2', 'b1')], ['b1', 'x2']],
+    ['into a third id', () => [gone('b2', 'b1'), merged('x1', 'x3'), merged('x2', 'x3')], ['b1', 'x3']],
+    ['into a third id, told last', () => [merged('x2', 'x3'), merged('x1', 'x3'), gone('b1', 'b2')], ['b2', 'x3']],
+  ] as const)('I4: both sides merged the same two people: one pair, and nothing is held: %s', async (_order, changes, pair) => {
+    for (const inOneBatch of [true, false]) {
+      await rig.begin(true);
+      await twoPairs();
+      if (inOneBatch) await process(...changes());
+      else for (const one of changes()) await process(one);
+      expect(await pairs()).toEqual([[...pair]]);
+      expect((await links())[0]?.state.hold).toBeUndefined();
+      expect((await links())[0]?.state.absorbed).toBeUndefined();
+      expect((await rig.decisions()).some(({ groups }) => groups.some(({ conflict }) => conflict === 'merge_merge'))).toBe(true);
+    }
+  });
+
+  it('both sides merged different people: held with both candidates', async () => {
+    await twoPairs();
+    await process(change('bevatel', 'b3', { contact_first_name: 'Noura', phone_number: '+966500000003', email: null }), change('external', 'x3', { firstname: 'Noura', phone: '050 000 0003', email: null }));
+    await process(gone('b2', 'b1'), merged('x2', 'x3'));
+    const held = await rig.linkOf('b2');
+    expect(held.state.hold).toMatchObject({ kind: 'merge_merge', candidates: [(await rig.linkOf('b1')).linkId, (await rig.linkOf('b3')).linkId] });
+    expect(await pairs()).toEqual([['b1', 'x1'], ['b2', 'x2'], ['b3', 'x3']]);
+  });
+
+  it('I4: a record without a partner that goes into a pair is in it; a pair whose record goes into one without keeps its link', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x2', 'x1'));
+    expect(await pairs()).toEqual([['b1', 'x1']]);
+    await process(change('external', 'x4', OTHER_THERE), merged('x1', 'x4'));
+    expect(await pairs()).toEqual([['b1', 'x4']]);
+  });
+
+  it('I4 I9: an old id that comes late is known: an image makes nobody, a deletion removes nobody, a reference finds the survivor', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x1', 'x2'), merged('x2', 'x3'));
+    const observedFrom = Date.now() - 60_000;
+    await process(change('external', 'x1', SARA_THERE, { observedFrom }), change('external', 'x2', {}, { kind: 'deleted' }), change('external', 'x1', {}, { kind: 'deleted' }));
+    await process(change('bevatel', 'b9', { contact_first_name: 'Named', phone_number: null, email: null }, { references: { crm: 'x1' } }));
+    expect(await pairs()).toEqual([['b1', 'x3'], ['b9', null]]);
+    expect((await rig.linkOf('b1')).state.gone).toBeUndefined();
+    expect((await rig.linkOf('b9')).state.hold).toMatchObject({ kind: 'possible_duplicate', rule: 'reference', candidates: [(await rig.linkOf('b1')).linkId] });
+    expect((await rig.decisions()).filter(({ groups }) => groups[0]?.rule === 'merged_into')).toHaveLength(1);
+    expect((await deps.pool.query('select old_id, new_id from redirects order by 1')).rows).toEqual([{ old_id: 'x1', new_id: 'x3' }, { old_id: 'x2', new_id: 'x3' }]);
+  });
+
+  it('a record that was merged away and is there again, by a read that began later, is one of its own', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('external', 'x2', OTHER_THERE));
+    await process(merged('x2', 'x1'));
+    await process(change('external', 'x2', OTHER_THERE, { observedFrom: Date.now() + 5, revision: '2' }));
+    expect(await pairs()).toEqual([['b1', 'x1'], [null, 'x2']]);
+    expect((await deps.pool.query('select from redirects')).rowCount).toBe(0);
+  });
+
+  it('a contact that was merged away and shows a later revision is there again; an earlier one is late', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE), change('bevatel', 'b2', { ...OTHER, phone_number: null }));
+    await process(gone('b2', 'b1'));
+    await process(change('bevatel', 'b2', OTHER, { revision: '8', readById: false }));
+    expect(await pairs()).toEqual([['b1', 'x1']]);
+    await process(change('bevatel', 'b2', OTHER, { revision: '10', readById: false }));
+    expect(await pairs()).toEqual([['b1', 'x1'], ['b2', null]]);
+  });
+
+  it('a survivor whose merge nobody told of is recognised by the ids that it absorbed', async () => {
+    await twoPairs();
+    await process(change('external', 'x1', SARA_THERE, { revision: '1700000000000', mergedIds: ['x2'] }));
+    expect((await rig.linkOf('b2')).state).toMatchObject({ absorbed: { record: 'x1', partner: 'b1' }, hold: { kind: 'partner_merged' } });
+  });
+
+  it('I2: an edit of the record that went away, which nobody had been told of, is overridden by name', async () => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE, { revision: '1000' }), change('external', 'x2', OTHER_THERE, { revision: '1000' }));
+    await process(change('external', 'x1', { ...SARA_THERE, firstname: 'Edited' }, { revision: '2000' }));
+    await process(change('external', 'x2', OTHER_THERE, { revision: '3000', mergedIds: ['x1'], observedFrom: Date.now() + 1_000 }));
+    expect(await pairs()).toEqual([['b1', 'x2']]);
+    const told = (await rig.decisions()).flatMap(({ groups }) => groups).filter(({ conflict }) => conflict === 'merge_update');
+    expect(told).toMatchObject([{ group: 'contact_first_name', verdict: 'conflict_resolved', rule: 'merge:external', external: ['Edited'], write: ['Omar'] }]);
   });
 });
 

@@ -5,7 +5,6 @@
  * Outcomes are named, never thrown: the consumer loop knows what to do with each.
  */
 import type { Pool } from 'pg';
-import { matchIdentityBuckets, matchKeys } from '../../domain/match.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
@@ -17,20 +16,26 @@ import { otherSide } from '../../schemas/value.ts';
 import type { Lane } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import { haltIntegration } from '../../store/integrations.ts';
-import { lockLinks, saveLinks } from '../../store/links.ts';
-import type { RecordRef } from '../../store/links.ts';
+import { deleteLinks, lockLinks, releaseRecords, saveLinks } from '../../store/links.ts';
+import type { RecordRef, StoredLink } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
-import { findByMatchKeys, lockIdentities, replaceMatchKeys } from '../../store/match-keys.ts';
+import { moveKeys } from '../../store/match-keys.ts';
+import type { WantedKey } from '../../store/match-keys.ts';
+import { queueMatching } from '../../store/match-queue.ts';
+import { KnownRedirects, readRedirects } from '../../store/redirects.ts';
+import type { OldId } from '../../store/redirects.ts';
 import { insertErasures } from '../../store/erasures.ts';
 import { movePosition } from '../../store/positions.ts';
 import type { PositionKey } from '../../store/positions.ts';
 import { insertDeadLetters, supersede } from '../../store/quarantine.ts';
 import type { Quarantined } from '../../store/quarantine.ts';
 import type { BookSnapshot, IntegrationBook } from '../../store/integration-book.ts';
-import { decideBatch } from './decide-batch.ts';
+import { decideBatch, needsMatching } from './decide-batch.ts';
 import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
 import { erasuresOf, keptOut } from './erased-persons.ts';
+import { GroupReachesFurther, lockGroups } from './identities.ts';
 import { Workspace } from './workspace.ts';
+import type { MappingOf } from './workspace.ts';
 
 export interface BatchDeps {
   readonly pool: Pool;
@@ -68,19 +73,25 @@ export async function processBatch(deps: BatchDeps, batch: Batch): Promise<Batch
     if (one.ok) changes.push({ change: one.value, offset: Number(record.offset) });
     else dead.push(deadLetter(deps, batch, record, null, null, one.error.code, null));
   });
-  let isMatching = batch.lane === 'backfill';
+  let matching: Matching | null = batch.lane === 'backfill' ? { further: [] } : null;
   for (;;) {
     try {
-      return await inTransaction(deps.pool, (transaction) => commitBatch(transaction, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, isMatching));
+      return await inTransaction(deps.pool, (transaction) => commitBatch(transaction, { ...deps, ...deps.book.snapshot() }, batch, changes, dead, matching));
     } catch (error) {
-      if (error instanceof NeedsMatching) isMatching = true;
+      if (error instanceof NeedsMatching) matching = { further: [] };
+      else if (error instanceof GroupReachesFurther) matching = { further: error.keys };
       else if (error instanceof IntegrationsMoved) await deps.book.refresh();
       else throw error;
     }
   }
 }
 
-/** Ends the transaction without effects: new records are in the batch, and identities must be locked before links. */
+/** Records of the batch are matched: by their own keys, and by those of others that hang together with them. */
+interface Matching {
+  readonly further: readonly WantedKey[];
+}
+
+/** Ends the transaction without effects: records of the batch are to be matched, and identities must be locked before links. */
 class NeedsMatching extends Error {}
 
 /**
@@ -91,19 +102,22 @@ class IntegrationsMoved extends Error {}
 
 type CommitDeps = BatchDeps & BookSnapshot;
 
-async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], isMatching: boolean): Promise<BatchOutcome> {
+async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Batch, changes: BatchInput['changes'], dead: readonly Quarantined[], matching: Matching | null): Promise<BatchOutcome> {
   // Sent together: neither needs the other's answer, and the position is locked first.
-  const [moved, workspace] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, isMatching)]);
+  const [moved, { workspace, redirects }] = await Promise.all([movePosition(transaction, batch.key, batch.from, batch.to, batch.relayed), openWorkspace(transaction, deps, changes, matching)]);
   if (moved.kind === 'ANOTHER_CONSUMER_WENT_ON') return moved;
   if (moved.integrations !== deps.mark) throw new IntegrationsMoved();
   const now = deps.clock();
-  if (!isMatching && hasNewRecords(workspace, deps, changes)) throw new NeedsMatching();
-  const erasedAs = isMatching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
-  const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
-  const { inserted, updated } = workspace.writes();
-  const keyChanges = workspace.keyChanges();
+  if (!matching && changes.some(({ change }) => deps.concernedBy(change).some((spoke) => needsMatching(workspace, spoke, change)))) throw new NeedsMatching();
+  const erasedAs = matching && moved.isAnySuppressed ? await keptOut(transaction, deps, workspace, changes) : null;
+  const result = decideBatch(workspace, { ...(erasedAs ? { erasedAs } : {}), changes, redirects, spokes: deps.concernedBy, source: `${batch.key.topic}-${batch.key.partition}`, lane: batch.lane, now, newId: deps.newId });
+  const { inserted, updated, ended, released, queued } = workspace.writes();
+  deleteLinks(transaction, ended, now);
+  releaseRecords(transaction, released);
   saveLinks(transaction, inserted, updated, now);
-  replaceMatchKeys(transaction, keyChanges.links, keyChanges.rows);
+  moveKeys(transaction, workspace.keyMoves(), now);
+  queueMatching(transaction, queued, now);
+  redirects.save(transaction, now);
   insertDecisions(transaction, result.decisions);
   insertErasures(transaction, erasuresOf(result.erased, deps.personHashes ?? null, now));
   const invalid = quarantined(deps, batch, result);
@@ -115,31 +129,53 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
-async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], isMatching: boolean): Promise<Workspace> {
-  const records = changes.filter(({ change }) => change.kind !== 'listingEnded').flatMap(({ change }) => recordsOf(change, deps.concernedBy, isMatching));
-  if (!isMatching) return new Workspace(await lockLinks(transaction, records), []);
-  const keys = changes.flatMap(({ change }) => (change.kind !== 'image' ? [] : deps.concernedBy(change).flatMap((spoke) =>
-    matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
-  lockIdentities(transaction, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
-  const found = await findByMatchKeys(transaction, keys);
-  return new Workspace(await lockLinks(transaction, records, found), found);
+interface Opened {
+  readonly workspace: Workspace;
+  readonly redirects: KnownRedirects;
 }
 
-/** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */
+async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes: BatchInput['changes'], matching: Matching | null): Promise<Opened> {
+  const told = changes.map(({ change }) => change).filter(({ kind }) => kind !== 'listingEnded');
+  const records = told.flatMap((change) => recordsOf(change, deps.concernedBy, matching !== null));
+  const mappingOf: MappingOf = ({ tenantId, integrationId }) => deps.find(tenantId, integrationId)?.context.mapping;
+  if (!matching) return { workspace: new Workspace(await lockLinks(transaction, records), mappingOf, false), redirects: new KnownRedirects() };
+  const redirects = await readRedirects(transaction, records.map(oldIdOf));
+  const survivors = records.flatMap((record): RecordRef[] => {
+    const id = redirects.resolve(oldIdOf(record));
+    return id === record.recordId ? [] : [{ ...record, recordId: id }];
+  });
+  const stored = await lockGroups(transaction, deps, told, [...records, ...survivors], matching.further);
+  await redirects.read(transaction, partnersIn(stored, told));
+  return { workspace: new Workspace(stored, mappingOf, true), redirects };
+}
+
+function oldIdOf({ tenantId, integrationId, side, recordId }: RecordRef): OldId {
+  return { tenantId, integrationId: integrationId ?? '', side, id: recordId };
+}
+
+/** The partners of records that were merged: they may have been merged as well. */
+function partnersIn(stored: readonly StoredLink[], changes: readonly ContactChange[]): readonly OldId[] {
+  const merged = new Set(changes.flatMap(({ side, recordId, mergedInto, mergedIds }) => (mergedInto === null && mergedIds.length === 0 ? [] : [recordId, mergedInto ?? recordId, ...mergedIds].map((id) => `${side}/${id}`))));
+  if (merged.size === 0) return [];
+  return stored.flatMap(({ link: { tenantId, integrationId, bevatelId, externalId } }): OldId[] => {
+    if (bevatelId === null || externalId === null) return [];
+    return [
+      ...(merged.has(`bevatel/${bevatelId}`) ? [{ tenantId, integrationId, side: 'external' as const, id: externalId }] : []),
+      ...(merged.has(`external/${externalId}`) ? [{ tenantId, integrationId, side: 'bevatel' as const, id: bevatelId }] : []),
+    ];
+  });
+}
+
+/** The records whose links a change touches: its own, what it absorbed or went into, and while matching also the partners that it names. */
 function recordsOf(change: ContactChange, spokes: Spokes, isMatching: boolean): RecordRef[] {
   const own = (recordId: string): RecordRef => ({ tenantId: change.tenantId, integrationId: change.integrationId, side: change.side, recordId });
-  const records = [own(change.recordId)];
+  const records = [own(change.recordId), ...change.mergedIds.map(own)];
   if (change.mergedInto !== null) records.push(own(change.mergedInto));
   if (!isMatching) return records;
-  const partners = spokes(change).flatMap(({ integration }): RecordRef[] => {
+  return [...records, ...spokes(change).flatMap(({ integration }): RecordRef[] => {
     const partnerId = change.references[change.side === 'bevatel' ? integration.integration : 'bevatel'];
     return partnerId === undefined ? [] : [{ tenantId: change.tenantId, integrationId: integration.integration, side: otherSide(change.side), recordId: partnerId }];
-  });
-  return [...records, ...change.mergedIds.map(own), ...partners];
-}
-
-function hasNewRecords(workspace: Workspace, deps: CommitDeps, changes: BatchInput['changes']): boolean {
-  return changes.some(({ change }) => change.kind === 'image' && deps.concernedBy(change).some(({ integration }) => !workspace.find(change.tenantId, integration.integration, change.side, change.recordId)));
+  })];
 }
 
 function quarantined(deps: BatchDeps, batch: Batch, result: BatchResult): Quarantined[] {

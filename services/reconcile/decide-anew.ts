@@ -1,12 +1,20 @@
 /**
  * After a file was applied, every link of its integration is decided by the new configuration, page by page: what was held
  * for a reason that is mended goes on, what a field's policy or direction now says takes effect without waiting for the
- * next edit. One process at a time does it; each page is one transaction with the place that it came to.
+ * next edit. Its match keys are made anew by the rules as they are now, and a record without a partner for which that
+ * makes a difference is matched before one is made. One process at a time does it; each page is one transaction with the
+ * place that it came to.
  */
 import type { Pool } from 'pg';
+import type { LinkContext } from '../../domain/context.ts';
 import { decideAnew } from '../../domain/decide-anew.ts';
+import { decideLink } from '../../domain/decide-link.ts';
+import type { LinkDecision } from '../../domain/decide-link.ts';
 import { dueOf } from '../../domain/due.ts';
+import type { Link } from '../../domain/link.ts';
+import { keyRows, lacking } from '../../domain/match.ts';
 import { inTransaction } from '../../runtime/database.ts';
+import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
@@ -16,7 +24,12 @@ import type { Round } from '../../store/decided-anew.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
 import { lockPage, saveLinks } from '../../store/links.ts';
+import type { StoredLink } from '../../store/links.ts';
 import type { Locks } from '../../store/locks.ts';
+import { moveKeys, storedKeys } from '../../store/match-keys.ts';
+import type { KeyMove } from '../../store/match-keys.ts';
+import { queueMatching } from '../../store/match-queue.ts';
+import { isMatchable } from './match-group.ts';
 
 export interface DecideAnewDeps {
   readonly pool: Pool;
@@ -67,11 +80,13 @@ function decidePage(deps: DecideAnewDeps, known: KnownIntegration, round: Round,
     const last = locked.at(-1)?.link.linkId ?? null;
     if (last === null) return null;
     const now = deps.clock();
-    const changed = locked.flatMap(({ link: before }) => {
-      const decided = decideAnew(before, known.context, now);
-      return JSON.stringify(decided.link) === JSON.stringify(before) ? [] : [{ before, ...decided }];
-    });
+    const keys = await keyMovesOfPage(transaction, known.context, locked);
+    const rekeyed = new Set(keys.map(({ link }) => link.linkId));
+    const decided = locked.map(({ link: before }) => ({ before, ...decideUnmatched(before, known.context, rekeyed.has(before.linkId), now) }));
+    const changed = decided.filter(({ before, link }) => JSON.stringify(link) !== JSON.stringify(before));
     saveLinks(transaction, [], changed.map(({ before, link }) => ({ link, lane: dueOf(before, now) ? null : 'repair', lease: 'keep' })), now);
+    moveKeys(transaction, keys, now);
+    queueMatching(transaction, decided.filter(({ before, link }) => link.state.unmatched && !before.state.unmatched).map(({ link }) => link), now);
     insertDecisions(transaction, changed.filter(({ groups }) => groups.length > 0).map(({ link, groups, verdict }) => ({
       source: null,
       decision: {
@@ -82,4 +97,24 @@ function decidePage(deps: DecideAnewDeps, known: KnownIntegration, round: Round,
     advanceRound(transaction, round, last);
     return last;
   });
+}
+
+/** What is stored against what the rules make of the links. */
+async function keyMovesOfPage(transaction: Transaction, { mapping }: LinkContext, locked: readonly StoredLink[]): Promise<readonly KeyMove[]> {
+  const stored = Map.groupBy(await storedKeys(transaction, locked.map(({ link }) => link)), ({ linkId }) => linkId);
+  return locked.flatMap(({ link }): KeyMove[] => {
+    const was = stored.get(link.linkId) ?? [];
+    const is = keyRows(mapping, link);
+    const change = { gone: lacking(was, is), added: lacking(is, was) };
+    return change.gone.length + change.added.length > 0 ? [{ link, change }] : [];
+  });
+}
+
+/** A partner that would be made now is looked for first, if it was not before. */
+function decideUnmatched(before: Link, context: LinkContext, isRekeyed: boolean, now: number): LinkDecision {
+  const decided = decideAnew(before, context, now);
+  const isNew = decided.link.state.create !== undefined && before.state.create === undefined;
+  const isAlone = before.bevatelId === null || before.externalId === null;
+  if (!isAlone || !(isNew || isRekeyed) || !isMatchable(before)) return decided;
+  return decideLink({ ...before, state: { ...before.state, unmatched: true } }, context, now);
 }

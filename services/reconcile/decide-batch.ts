@@ -5,21 +5,32 @@ import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
-import { matchKeys, personKeys } from '../../domain/match.ts';
+import { sideImage } from '../../domain/fold.ts';
+import { keysOn, personKeys } from '../../domain/match.ts';
+import { isMatchedAnew } from '../../domain/match-hold.ts';
+import { compareRevisions } from '../../domain/revision.ts';
 import { unstorableField } from '../../domain/storable.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { Integration } from '../../schemas/integration.ts';
+import { SIDES } from '../../schemas/value.ts';
 import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
-import { keepOut, matchRecord } from './match-record.ts';
+import type { KnownRedirects } from '../../store/redirects.ts';
+import { matchGroups } from './match-group.ts';
+import type { Matched } from './match-group.ts';
+import { keepOut, matchRecord, unread } from './match-record.ts';
+import type { Found } from './match-record.ts';
+import { mergeEntry } from './merge-news.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 /** An integration as reconcile knows it. */
 export interface Spoke {
   readonly integration: Integration;
   readonly context: LinkContext;
+  /** The records of the first listings were matched; whoever comes now is matched at once. */
+  readonly isMatched: boolean;
 }
 
 /** The integrations that a change concerns: its own, or all of its tenant. */
@@ -32,6 +43,8 @@ export interface BatchInput {
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
+  /** Ids of the batch's records that went on into others, with what is learnt of them here. */
+  readonly redirects: KnownRedirects;
   /** The erasure that keeps a person with any of these keys out; absent where nobody is kept out. */
   readonly erasedAs?: (tenantId: string, personKeys: readonly string[]) => string | null;
 }
@@ -73,10 +86,13 @@ export function decideBatch(workspace: Workspace, input: BatchInput): BatchResul
         continue;
       }
       if (entry && erasureId !== null && !entry.link.erased) erased.push({ erasureId, side: change.side, system: spoke.integration.system, before: entry.link, context: spoke.context });
-      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : keptOut(workspace, spoke, change, erasure, input);
+      const decided = erasure === null ? decideOne(workspace, spoke, change, entry, input) : [keptOut(workspace, spoke, change, erasure, input)];
       if (entry && erasureId !== null) workspace.erase(entry, erasureId);
-      if (decided && spoke.context.requiredMissing === 'halt' && decided.link.state.hold?.kind === 'required_missing') halting.push(decided.link);
-      if (decided) decisions.push({ source: { source: input.source, offset }, decision: decisionOf(decided, change, decisionIdOf(input.source, offset, integrationId), input.now) });
+      decided.forEach((one, index) => {
+        if (spoke.context.requiredMissing === 'halt' && one.link.state.hold?.kind === 'required_missing') halting.push(one.link);
+        const decisionId = [decisionIdOf(input.source, offset, integrationId), ...(index === 0 ? [] : [one.link.linkId])].join(':');
+        decisions.push({ source: { source: input.source, offset }, decision: decisionOf(one, change, decisionId, input.now) });
+      });
     }
   }
   return { decisions, invalid, halting, erased };
@@ -88,32 +104,105 @@ interface Decided {
   readonly groups: readonly GroupVerdict[];
 }
 
-function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): Decided | null {
-  const entry = known ?? (change.kind === 'image' ? newEntry(workspace, spoke, change, input) : undefined);
-  if (!entry) return null;
+/** The change's own decision first, then those of links that stand otherwise because of it. */
+function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, known: Entry | undefined, input: BatchInput): readonly Decided[] {
+  if (change.kind === 'merged' && change.mergedInto !== null) return decideMerge(workspace, spoke, change, known, change.mergedInto, input);
+  if (change.kind !== 'image') return known ? [applied(workspace, spoke, change, known, input)] : [];
+  const late = known ? null : lateImage(workspace, spoke, change, input);
+  if (late) return late;
+  const found = known ? { entry: known, isNew: false } : newEntry(workspace, spoke, change, input);
+  const absorbed = absorbedBy(workspace, spoke, change, found.entry, input);
+  const entry = found.entry.isEnded ? takenOver(workspace, spoke, change, input.now) ?? found.entry : found.entry;
   const before = entry.link;
-  const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
-  const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
-  workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
-  if (known && isOneSided(applied.link) && !applied.link.erased) rekey(workspace, entry, before, change, spoke);
-  return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
+  const own = applied(workspace, spoke, change, entry, input);
+  return [...matchedAfter(workspace, spoke, { ...found, entry, before, isKnown: known !== undefined }, own, input), ...absorbed];
+}
+
+function applied(workspace: Workspace, { context }: Spoke, change: ContactChange, entry: Entry, { lane, now }: BatchInput): Decided {
+  const before = entry.link;
+  const result = applyChange(before, mappedOnly(change, context), context, ownTimesOf(workspace, before, context), now);
+  workspace.change(entry, result.link, result.verdict === 'echo' ? null : lane, now);
+  // Parted from its partner just now, it may match another.
+  if (!isOneSided(before) && isOneSided(entry.link) && !entry.link.erased) workspace.queue(entry);
+  return result;
+}
+
+function matchedAfter(workspace: Workspace, spoke: Spoke, found: Found & { readonly before: Link; readonly isKnown: boolean }, own: Decided, input: BatchInput): readonly Decided[] {
+  const { entry, before, isNew, isKnown } = found;
+  if (entry.link.erased) return [own];
+  if (isOneSided(entry.link)) return isNew || (isOneSided(before) && isMatchedAnew(before, entry.link, spoke.context)) ? matchedBy(workspace, spoke, entry, own, input) : [own];
+  const told: Decided = isKnown ? own : { ...own, verdict: 'linked' };
+  // A pair that was found by reference brings keys of its own, for which others may have to wait.
+  return isKnown || !spoke.isMatched ? [told] : matchedBy(workspace, spoke, entry, told, input);
+}
+
+/** The record went on into another one: so do its id and its link. */
+function decideMerge(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, known: Entry | undefined, into: string, { lane, now, redirects }: BatchInput): readonly Decided[] {
+  const { tenantId, side, recordId, revision } = change;
+  const key = { tenantId, integrationId: integration.integration, side };
+  redirects.learn({ ...key, id: recordId, into, revision });
+  return known ? [mergeEntry(workspace, known, { context, redirects, side, into: redirects.resolve({ ...key, id: recordId }), lane, now })] : [];
+}
+
+/** The link of a record that this one absorbed has it now; what it shows is at hand and need not be read. */
+function takenOver(workspace: Workspace, { integration }: Spoke, change: ContactChange, now: number): Entry | undefined {
+  const entry = workspace.find(change.tenantId, integration.integration, change.side, change.recordId);
+  if (entry) workspace.change(entry, unread(entry.link, change.side), null, now);
+  return entry;
+}
+
+/** What is told late of a record that went on into another one, unless it is there again: it was read after that, or shows a later revision. */
+function lateImage(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, { redirects }: BatchInput): readonly Decided[] | null {
+  const old = { tenantId: change.tenantId, integrationId: integration.integration, side: change.side, id: change.recordId };
+  const learntAt = redirects.learntAt(old);
+  if (learntAt === null) return null;
+  const { revisions } = context.capabilities[change.side];
+  const mergedAt = revisions === 'strict' ? redirects.revisionOf(old) : null;
+  const isBack = mergedAt === null ? change.readById && change.observedFrom > learntAt : compareRevisions(revisions, mergedAt, change.revision) === 'newer';
+  if (isBack) {
+    redirects.forget(old);
+    return null;
+  }
+  const survivor = workspace.find(old.tenantId, old.integrationId, old.side, redirects.resolve(old));
+  return survivor ? [{ link: survivor.link, verdict: 'stale', groups: [{ group: WHOLE_RECORD, verdict: 'stale', rule: 'merged_into' }] }] : [];
+}
+
+/** The image tells which records its own has absorbed, also when nobody told of the merge. */
+function absorbedBy(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, entry: Entry, { lane, now, redirects }: BatchInput): readonly Decided[] {
+  const { tenantId, side, recordId: into } = change;
+  const key = { tenantId, integrationId: integration.integration, side };
+  return change.mergedIds.flatMap((id): Decided[] => {
+    const loser = workspace.find(tenantId, key.integrationId, side, id);
+    if (entry.stored && !loser) return [];
+    redirects.learn({ ...key, id, into });
+    return loser && loser !== entry ? [mergeEntry(workspace, loser, { context, redirects, side, into, lane, now })] : [];
+  });
+}
+
+/** Before the first listings are stored nobody is matched by keys: who came first would decide. */
+function matchedBy(workspace: Workspace, { context, integration, isMatched }: Spoke, entry: Entry, own: Decided, { now }: BatchInput): readonly Decided[] {
+  if (!isMatched && isNamed(entry.link, context)) {
+    workspace.change(entry, { ...entry.link, state: { ...entry.link.state, unmatched: true } }, null, now);
+    workspace.queue(entry);
+    return [{ ...own, link: entry.link }];
+  }
+  const matched = matchGroups(workspace, { context, rules: integration.match, now }, [entry]);
+  const isOwn = (one: Matched): boolean => one.entry === entry || one.absorbed === entry;
+  const mine = matched.find(isOwn);
+  const others = matched.filter((one) => !isOwn(one) && one.groups.length > 0);
+  const decided = mine ? { link: mine.entry.link, verdict: mine.verdict, groups: [...own.groups, ...mine.groups] } : { ...own, link: entry.link };
+  return [decided, ...others.map(({ entry: { link }, verdict, groups }) => ({ link, verdict, groups }))];
+}
+
+/** Somebody else may be told to be the same by it. */
+function isNamed(link: Link, { mapping }: LinkContext): boolean {
+  return SIDES.some((side) => keysOn(mapping, link, side).length > 0 || (link.state.seen[side]?.reference ?? null) !== null);
 }
 
 /** An erased person's record is known by its id alone, so that nobody creates or links it. */
 function keptOut(workspace: Workspace, { integration }: Spoke, change: ContactChange, erasure: string, { newId }: BatchInput): Decided {
   const { link } = keepOut(workspace, { tenantId: change.tenantId, integrationId: integration.integration, change, newId }, erasure);
   return { link, verdict: 'skipped', groups: [{ group: WHOLE_RECORD, verdict: 'skipped', rule: 'erased_person' }] };
-}
-
-/** A record without a partner is found by the keys of its newest image; one that has just been parted from its partner, by those of its last. */
-function rekey(workspace: Workspace, entry: Entry, before: Link, change: ContactChange, { context, integration }: Spoke): void {
-  if (change.kind === 'image') workspace.setKeys(entry, matchKeys(context.mapping, integration, change.side, change.image));
-  else if (!isOneSided(before)) workspace.setKeys(entry, keysOfRemaining(entry.link, context, integration));
-}
-
-function keysOfRemaining(link: Link, { mapping }: LinkContext, integration: Integration): readonly string[] {
-  const side: Side = link.bevatelId === null ? 'external' : 'bevatel';
-  return matchKeys(mapping, integration, side, link.state.seen[side]?.values ?? {});
 }
 
 /** A Bevatel contact travels whole, for all integrations; each link knows the fields of its own mapping (design §2, image). */
@@ -127,26 +216,29 @@ function mappedOnly(change: ContactChange, { mapping }: LinkContext): ContactCha
   return { ...change, image };
 }
 
-function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, input: BatchInput): Entry {
-  return matchRecord(workspace, {
-    tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
-    keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),
-    lane: input.lane, now: input.now, newId: input.newId,
-  });
+function newEntry(workspace: Workspace, { context, integration }: Spoke, change: ContactChange, { lane, now, newId, redirects }: BatchInput): Found {
+  return matchRecord(workspace, { tenantId: change.tenantId, integrationId: integration.integration, context, change, redirects, lane, now, newId });
+}
+
+/** Whether the change brings a record that has no link, one without a partner that is to be matched anew, or a merge: then identities must be locked. */
+export function needsMatching(workspace: Workspace, spoke: Spoke, change: ContactChange): boolean {
+  if (change.kind !== 'image') return change.kind === 'merged';
+  if (change.mergedIds.some((id) => workspace.find(change.tenantId, spoke.integration.integration, change.side, id))) return true;
+  const entry = workspace.find(change.tenantId, spoke.integration.integration, change.side, change.recordId);
+  if (!entry) return true;
+  const { link } = entry;
+  return isOneSided(link) && !link.erased && isMatchedAnew(link, shown(link, mappedOnly(change, spoke.context)), spoke.context);
+}
+
+function shown(link: Link, change: ContactChange): Link {
+  const image = sideImage(change, link.integrationId);
+  const seen = link.state.seen[change.side];
+  if (!seen) return link;
+  return { ...link, state: { ...link.state, seen: { ...link.state.seen, [change.side]: { ...seen, values: { ...seen.values, ...image.image }, reference: image.reference } } } };
 }
 
 function isOneSided(link: Link): boolean {
   return link.bevatelId === null || link.externalId === null;
-}
-
-/** Merged into a record that has a link of its own: two Bevatel contacts are one person there, which an operator decides. */
-function mergedIntoLinked(link: Link, change: ContactChange, survivor: Link, now: number): Decided {
-  const state: Link['state'] = {
-    ...link.state,
-    gone: { ...link.state.gone, [change.side]: { how: 'merged', at: now } },
-    hold: { kind: 'possible_duplicate', since: now, candidates: [survivor.linkId] },
-  };
-  return { link: { ...link, state }, verdict: 'gone', groups: [] };
 }
 
 /** What keeps the image out: a value that cannot be stored, or a broken type rule whose answer is quarantine; values seen before passed already. */
@@ -177,12 +269,12 @@ function newsIn(image: Image, seen: Image | undefined): Image | null {
 }
 
 /** Times of values that a sibling link wrote into the shared Bevatel contact, whichever copy arrives first (trace 5). */
-function ownTimesOf(workspace: Workspace, link: Link, spoke: Spoke): OwnTimes {
+function ownTimesOf(workspace: Workspace, link: Link, { mapping }: LinkContext): OwnTimes {
   const siblings = workspace.siblings(link);
   if (siblings.length === 0) return NO_OWN_TIMES;
   return (side, field, value) => {
     if (side !== 'bevatel') return null;
-    const lens = spoke.context.mapping.owners.bevatel.get(field)?.lens;
+    const lens = mapping.owners.bevatel.get(field)?.lens;
     for (const { link: sibling } of siblings) {
       for (const attempt of sibling.state.attempts) {
         for (const written of attempt.side === 'bevatel' ? Object.values(attempt.groups) : []) {

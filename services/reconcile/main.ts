@@ -14,6 +14,7 @@ import { runClearing } from './clear-traces.ts';
 import { keepDecided } from './decide-anew.ts';
 import { keepHistory, prepareHistory } from './keep-history.ts';
 import { consumeLane } from './lane-consumer.ts';
+import { keepMatched } from './match-round.ts';
 import { reconcileMetrics } from './metrics.ts';
 import { runSweep } from './sweep.ts';
 
@@ -54,6 +55,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
     runClearing({ pool: deps.pool, kafka: deps.kafka, publisher, topicPrefix: deps.config.topicPrefix, clock: deps.clock, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
     keepDecided({ ...deps, book, locks }, stopping.signal),
+    keepMatched({ ...deps, book, locks }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),
     keepHistory({ ...deps, locks }, stopping.signal),
   ];

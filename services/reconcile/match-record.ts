@@ -1,44 +1,56 @@
 /**
- * Finds the link of a record that has none yet: by an absorbed id, by reference, by the match rules; else a new link
- * with one side, which is the reservation for its partner (design §5, Matching; I4).
+ * Finds the link of a record that has none yet: by an absorbed id, by reference; else a new link with one side, which is
+ * the reservation for its partner (design §5, Matching; I4) and is matched by its keys afterwards (match-group.ts).
  */
-import { chooseMatch } from '../../domain/match.ts';
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
-import { afterMerge, replaced } from '../../domain/gone.ts';
+import type { LinkContext } from '../../domain/context.ts';
+import { replaced } from '../../domain/gone.ts';
 import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
+import { isMatchHold } from '../../domain/match-hold.ts';
+import { mergeLinks } from '../../domain/merge.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { otherSide } from '../../schemas/value.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
+import type { KnownRedirects } from '../../store/redirects.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
-export interface Matching {
+export interface Request {
   readonly tenantId: string;
   readonly integrationId: string;
+  readonly context: LinkContext;
   readonly change: ContactChange;
-  readonly keys: readonly string[];
+  readonly redirects: KnownRedirects;
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
 }
 
-export function matchRecord(workspace: Workspace, request: Matching): Entry {
-  return byAbsorbedId(workspace, request) ?? byReference(workspace, request) ?? byKeys(workspace, request);
+/** `isNew`: nobody knows yet who its partner is. */
+export interface Found {
+  readonly entry: Entry;
+  readonly isNew: boolean;
+}
+
+export function matchRecord(workspace: Workspace, request: Request): Found {
+  const known = byAbsorbedId(workspace, request) ?? byReference(workspace, request);
+  return known ? { entry: known, isNew: false } : { entry: reserve(workspace, request, null), isNew: true };
 }
 
 /** The record names its partner: attach it, unless the partner is paired with another record already. */
-function byReference(workspace: Workspace, request: Matching): Entry | null {
-  const { change, tenantId, integrationId } = request;
+function byReference(workspace: Workspace, request: Request): Entry | null {
+  const { change, tenantId, integrationId, now } = request;
   const other = otherSide(change.side);
   const partnerId = partnerOf(request);
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
-  if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: request.now, by: 'parted' });
+  if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: now, by: 'parted' });
   if (isMadeAgain(partner.link, change.side)) return takePlace(workspace, partner, request);
-  return idOn(partner.link, change.side) === null ? attach(workspace, partner, request) : reserve(workspace, request, hold('possible_duplicate', [partner.link], request.now));
+  if (idOn(partner.link, change.side) === null) return attach(workspace, partner, request);
+  return reserve(workspace, request, { kind: 'possible_duplicate', since: now, candidates: [partner.link.linkId], rule: 'reference' });
 }
 
 /** The two were parted, and no operator has said since that they belong together. */
-function isApart(link: Link, { change }: Pick<Matching, 'change'>): boolean {
+function isApart(link: Link, { change }: Pick<Request, 'change'>): boolean {
   return link.state.apart?.some((one) => one.side === change.side && one.id === change.recordId) === true;
 }
 
@@ -47,7 +59,7 @@ function isMadeAgain(link: Link, side: Side): boolean {
   return link.state.gone?.[side] !== undefined && link.state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
 }
 
-function takePlace(workspace: Workspace, entry: Entry, request: Matching): Entry {
+function takePlace(workspace: Workspace, entry: Entry, request: Request): Entry {
   workspace.change(entry, replaced(entry.link, request.change.side, request.change.recordId), null, request.now);
   return entry;
 }
@@ -56,64 +68,61 @@ function takePlace(workspace: Workspace, entry: Entry, request: Matching): Entry
  * The record is the survivor of a merge: the link of what it absorbed goes with it. The survivor carries the reference
  * of one of them, which is preferred; its image may come before the news of the merge.
  */
-function byAbsorbedId(workspace: Workspace, request: Matching): Entry | null {
-  const { change, tenantId, integrationId } = request;
-  const absorbed = change.mergedIds.flatMap((id) => workspace.find(tenantId, integrationId, change.side, id) ?? []);
+function byAbsorbedId(workspace: Workspace, request: Request): Entry | null {
+  const { change: { side, recordId: into, mergedIds }, tenantId, integrationId, redirects, context, now } = request;
+  const absorbed = mergedIds.flatMap((id) => workspace.find(tenantId, integrationId, side, id) ?? []);
   const partnerId = partnerOf(request);
-  const entry = absorbed.find(({ link }) => idOn(link, otherSide(change.side)) === partnerId) ?? absorbed[0];
+  const entry = absorbed.find(({ link }) => idOn(link, otherSide(side)) === partnerId) ?? absorbed[0];
   if (!entry) return null;
-  const merged = afterMerge(entry.link.state, change.side);
-  const seen = merged.seen[change.side];
-  const state = seen ? { ...merged, seen: { ...merged.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : merged;
-  workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);
+  const { loser } = mergeLinks(entry.link, null, { side, into, redirects: redirects.of({ tenantId, integrationId, side: otherSide(side) }), context, now });
+  workspace.change(entry, unread(loser ?? entry.link, side), request.lane, now);
   return entry;
 }
 
-/** The partner that the record names. */
-function partnerOf({ change, integrationId }: Matching): string | undefined {
-  return change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+/** The survivor is at hand: it need not be read, and its image goes over what was seen of the record that went away. */
+export function unread(link: Link, side: Side): Link {
+  const { readDue, ...state } = link.state;
+  const { [side]: _read, ...reads } = readDue ?? {};
+  const seen = state.seen[side];
+  return {
+    ...link,
+    state: { ...state, ...(Object.keys(reads).length > 0 ? { readDue: reads } : {}), seen: seen ? { ...state.seen, [side]: { ...seen, recordedAt: 0 } } : state.seen },
+  };
 }
 
-function byKeys(workspace: Workspace, request: Matching): Entry {
-  const { change, tenantId, integrationId, keys, now } = request;
-  const candidates = workspace.candidates(tenantId, integrationId, change.side, keys).filter((entry) => !isApart(entry.link, request));
-  const choice = chooseMatch(candidates.map((entry) => ({ linkId: entry.link.linkId, keys: entry.matchKeys })), keys);
-  if (choice.kind === 'none') return reserve(workspace, request, null);
-  const chosen = candidates.filter((entry) => (choice.kind === 'one' ? entry.link.linkId === choice.linkId : choice.linkIds.includes(entry.link.linkId)));
-  const [only] = chosen;
-  if (choice.kind === 'several' || !only) return reserve(workspace, request, hold('multi_match', chosen.map((entry) => entry.link), now));
-  const isReserved = only.link.state.attempts.some((attempt) => attempt.kind === 'create');
-  return isReserved ? reserve(workspace, request, hold('possible_duplicate', [only.link], now)) : attach(workspace, only, request);
+/** The partner that the record names, or the one into which that went on. */
+function partnerOf({ change, tenantId, integrationId, redirects }: Request): string | undefined {
+  const named = change.references[change.side === 'bevatel' ? integrationId : 'bevatel'];
+  return named === undefined ? undefined : redirects.resolve({ tenantId, integrationId, side: otherSide(change.side), id: named });
 }
 
-function attach(workspace: Workspace, entry: Entry, request: Matching): Entry {
-  workspace.change(entry, withId(entry.link, request.change.side, request.change.recordId), null, request.now);
-  workspace.setKeys(entry, []);
+/** A reference says more than keys: what was held by them is not any more. */
+function attach(workspace: Workspace, entry: Entry, { change, now }: Request): Entry {
+  const { hold, ...state } = entry.link.state;
+  const link = withId({ ...entry.link, state: hold && !isMatchHold(hold) ? { ...state, hold } : state }, change.side, change.recordId);
+  workspace.change(entry, link, null, now);
   return entry;
 }
 
-function reserve(workspace: Workspace, request: Matching, held: LinkHold | null, parted: Parted | null = null): Entry {
+function reserve(workspace: Workspace, request: Request, held: LinkHold | null, parted: Parted | null = null): Entry {
   const state: LinkState = {
     ...EMPTY_STATE,
     ...(held ? { hold: held } : {}),
+    ...(held || parted ? {} : { unmatched: true }),
     ...(parted ? { apart: [parted], alone: { since: request.now, reason: 'unlinked' } } : {}),
   };
-  return workspace.create(newLink(request, state, false), held ? [] : request.keys);
+  return workspace.create(newLink(request, state, false));
 }
 
 /** The record of an erased person: its id and the erasure that keeps it out, nothing else. */
-export function keepOut(workspace: Workspace, request: Pick<Matching, 'tenantId' | 'integrationId' | 'change' | 'newId'>, erasure: string): Entry {
-  return workspace.create(newLink(request, { ...EMPTY_STATE, erasure }, true), []);
+export function keepOut(workspace: Workspace, request: Pick<Request, 'tenantId' | 'integrationId' | 'change' | 'newId'>, erasure: string): Entry {
+  return workspace.create(newLink(request, { ...EMPTY_STATE, erasure }, true));
 }
 
-function newLink({ tenantId, integrationId, change, newId }: Pick<Matching, 'tenantId' | 'integrationId' | 'change' | 'newId'>, state: LinkState, erased: boolean): Link {
+function newLink({ tenantId, integrationId, change, newId }: Pick<Request, 'tenantId' | 'integrationId' | 'change' | 'newId'>, state: LinkState, erased: boolean): Link {
   return {
     tenantId, integrationId, linkId: newId(), state, erased,
     bevatelId: change.side === 'bevatel' ? change.recordId : null,
     externalId: change.side === 'external' ? change.recordId : null,
   };
-}
-
-function hold(kind: 'multi_match' | 'possible_duplicate', candidates: readonly Link[], now: number): LinkHold {
-  return { kind, since: now, candidates: candidates.map((link) => link.linkId) };
 }

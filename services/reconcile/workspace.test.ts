@@ -15,7 +15,7 @@ describe('I11: a link is found by its record', () => {
   const workspace = new Workspace([
     stored('mine'), stored('of another tenant', { tenantId: 't2' }), stored('of another integration', { integrationId: 'erp' }),
     stored('the other way round', { bevatelId: 'x1', externalId: 'b1' }),
-  ], []);
+  ], () => undefined, false);
 
   it.each([
     ['t1', 'crm', 'bevatel', 'b1', 'mine'], ['t1', 'crm', 'external', 'x1', 'mine'], ['t2', 'crm', 'bevatel', 'b1', 'of another tenant'],
@@ -31,7 +31,7 @@ describe('I11: a link is found by its record', () => {
   });
 
   it('a record that was replaced leads to the link no more, its successor does', () => {
-    const moved = new Workspace([stored('moved')], []);
+    const moved = new Workspace([stored('moved')], () => undefined, false);
     const entry = moved.find('t1', 'crm', 'external', 'x1');
     if (entry) moved.change(entry, withId(entry.link, 'external', 'x2'), 'live', 0);
     expect(moved.find('t1', 'crm', 'external', 'x1')).toBeUndefined();

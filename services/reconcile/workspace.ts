@@ -3,12 +3,14 @@
  * once at the end. In-batch duplicates meet each other here as they would in the table.
  */
 import { dueOf } from '../../domain/due.ts';
+import type { Mapping } from '../../domain/lenses/mapping.ts';
 import type { Link } from '../../domain/link.ts';
 import { idOn } from '../../domain/link.ts';
+import { keyChange, keysOn } from '../../domain/match.ts';
 import { LANES, SIDES } from '../../schemas/value.ts';
 import type { Lane, Side } from '../../schemas/value.ts';
-import type { LinkWrite, StoredLink } from '../../store/links.ts';
-import type { MatchKeyRow } from '../../store/match-keys.ts';
+import type { LinkKey, LinkWrite, ReleasedRecord, StoredLink } from '../../store/links.ts';
+import type { KeyMove } from '../../store/match-keys.ts';
 
 /** A link of the batch; `stored` is null for a new one. */
 export interface Entry {
@@ -16,53 +18,54 @@ export interface Entry {
   link: Link;
   lane: Lane | null;
   isChanged: boolean;
-  /** Match keys while the link has one side; replaced when `keysChanged`. */
-  matchKeys: readonly string[];
-  keysChanged: boolean;
+  /** It went into another link. */
+  isEnded: boolean;
 }
 
+/** The mapping of an integration; undefined for one that is not known. */
+export type MappingOf = (integration: Pick<LinkKey, 'tenantId' | 'integrationId'>) => Mapping | undefined;
+
 const NOBODY: readonly Entry[] = [];
-const NO_KEYS: readonly string[] = [];
 
 export class Workspace {
   readonly #entries = new Set<Entry>();
+  readonly #mappingOf: MappingOf;
   /** By the record's id alone, on either side and of any tenant: those that share one are few, and an id is hashed once. */
   readonly #byRecord = new Map<string, Entry[]>();
-  readonly #byKey = new Map<string, Set<Entry>>();
+  /** Null where nobody is matched: then no keys are made. */
+  readonly #byKey: Map<string, Set<Entry>> | null;
+  readonly #queued = new Set<Entry>();
+  readonly #released = new Map<Entry, Side>();
 
-  constructor(stored: readonly StoredLink[], keys: readonly MatchKeyRow[]) {
-    const keysOf = Map.groupBy(keys, (row) => `${row.tenantId}|${row.integrationId}|${row.linkId}`);
-    for (const one of stored) {
-      const { tenantId, integrationId, linkId } = one.link;
-      const matchKeys = keys.length === 0 ? NO_KEYS : keysOf.get(`${tenantId}|${integrationId}|${linkId}`)?.map((row) => row.matchKey) ?? NO_KEYS;
-      this.#add({ stored: one, link: one.link, lane: null, isChanged: false, matchKeys, keysChanged: false });
-    }
+  constructor(stored: readonly StoredLink[], mappingOf: MappingOf, isMatching: boolean) {
+    this.#mappingOf = mappingOf;
+    this.#byKey = isMatching ? new Map() : null;
+    for (const one of stored) this.#add({ stored: one, link: one.link, lane: null, isChanged: false, isEnded: false });
   }
 
   find(tenantId: string, integrationId: string, side: Side, recordId: string): Entry | undefined {
-    return this.#byRecord.get(recordId)?.find(({ link }) => idOn(link, side) === recordId && link.integrationId === integrationId && link.tenantId === tenantId);
+    return this.#byRecord.get(recordId)?.find(({ link, isEnded }) => idOn(link, side) === recordId && link.integrationId === integrationId && link.tenantId === tenantId && !isEnded);
+  }
+
+  all(): Iterable<Entry> {
+    return this.#entries;
   }
 
   /** Links of any integration that share this Bevatel contact. */
   siblings(link: Link): readonly Entry[] {
     if (link.bevatelId === null) return [];
     const all = this.#byRecord.get(link.bevatelId) ?? NOBODY;
-    return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link && entry.link.bevatelId === link.bevatelId && entry.link.tenantId === link.tenantId);
+    return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link && entry.link.bevatelId === link.bevatelId && entry.link.tenantId === link.tenantId && !entry.isEnded);
   }
 
-  /** One-sided links that lack `missing` and carry any of the keys. */
-  candidates(tenantId: string, integrationId: string, missing: Side, keys: readonly string[]): readonly Entry[] {
-    const found = new Set<Entry>();
-    for (const key of keys) {
-      for (const entry of this.#byKey.get(`${tenantId}|${integrationId}|${key}`) ?? []) {
-        if (idOn(entry.link, missing) === null && !entry.link.erased && !entry.link.state.hold && !entry.link.state.gone) found.add(entry);
-      }
-    }
-    return [...found];
+  /** Links whose records bear the key, in the order of their ids; none where nobody is matched. */
+  bearers({ tenantId, integrationId }: Pick<LinkKey, 'tenantId' | 'integrationId'>, key: string): readonly Entry[] {
+    const found = this.#byKey?.get(`${tenantId}|${integrationId}|${key}`);
+    return found ? [...found].sort((a, b) => (a.link.linkId < b.link.linkId ? -1 : 1)) : NOBODY;
   }
 
-  create(link: Link, matchKeys: readonly string[]): Entry {
-    const entry: Entry = { stored: null, link, lane: null, isChanged: true, matchKeys, keysChanged: matchKeys.length > 0 };
+  create(link: Link): Entry {
+    const entry: Entry = { stored: null, link, lane: null, isChanged: true, isEnded: false };
     this.#add(entry);
     return entry;
   }
@@ -74,54 +77,73 @@ export class Workspace {
   change(entry: Entry, link: Link, lane: Lane | null, now: number): void {
     const before = entry.link;
     if (link === before) return;
-    const wasDue = entry.stored !== null && dueOf(entry.stored.link, now) !== null;
-    const current = entry.lane ?? (wasDue ? (entry.stored?.lane ?? null) : null);
+    const current = this.laneOf(entry, now);
     entry.lane = lane === null || (current !== null && LANES.indexOf(lane) >= LANES.indexOf(current)) ? current : lane;
+    this.#unindexKeys(entry);
     entry.link = link;
     entry.isChanged = true;
+    this.#indexKeys(entry);
     for (const side of SIDES) if (idOn(before, side) !== idOn(link, side)) this.#index(entry, side);
   }
 
-  /** Marks an erased link with the erasure that tells of it; its match keys go with its other traces. */
+  /** How urgent the link's work is; null where none is due. */
+  laneOf(entry: Entry, now: number): Lane | null {
+    if (entry.lane !== null || entry.stored === null) return entry.lane;
+    return dueOf(entry.stored.link, now) === null ? null : entry.stored.lane;
+  }
+
+  /** The link goes into another, and its row away. */
+  end(entry: Entry): void {
+    this.#unindexKeys(entry);
+    entry.isEnded = true;
+    this.#queued.delete(entry);
+  }
+
+  /** Another link of the batch gets this one's record of a side. */
+  release(entry: Entry, side: Side): void {
+    if (entry.stored) this.#released.set(entry, side);
+  }
+
+  /** Marks an erased link with the erasure that tells of it. */
   erase(entry: Entry, erasureId: string): void {
     if (!entry.link.erased || entry.link.state.erasure !== undefined) return;
     entry.link = { ...entry.link, state: { ...entry.link.state, erasure: erasureId } };
     entry.isChanged = true;
   }
 
-  /** The keys that a one-sided link is found by from now on; none for a pair. */
-  setKeys(entry: Entry, keys: readonly string[]): void {
-    if (keys.length === entry.matchKeys.length && keys.every((key, index) => key === entry.matchKeys[index])) return;
-    this.#dropKeys(entry);
-    entry.matchKeys = keys;
-    entry.keysChanged = true;
-    this.#addKeys(entry);
+  /** Who the link's partner is, is found out later (store/match-queue.ts). */
+  queue(entry: Entry): void {
+    this.#queued.add(entry);
   }
 
-  writes(): { inserted: LinkWrite[]; updated: LinkWrite[] } {
+  writes(): { inserted: LinkWrite[]; updated: LinkWrite[]; ended: LinkKey[]; released: ReleasedRecord[]; queued: LinkKey[] } {
     const inserted: LinkWrite[] = [];
     const updated: LinkWrite[] = [];
+    const ended: LinkKey[] = [];
     for (const entry of this.#entries) {
-      if (entry.isChanged) (entry.stored ? updated : inserted).push({ link: entry.link, lane: entry.lane, lease: 'keep' });
+      if (entry.isEnded && entry.stored) ended.push(entry.stored.link);
+      else if (entry.isChanged && !entry.isEnded) (entry.stored ? updated : inserted).push({ link: entry.link, lane: entry.lane, lease: 'keep' });
     }
-    return { inserted, updated };
+    return {
+      inserted, updated, ended, queued: [...this.#queued].map(({ link }) => link),
+      released: [...this.#released].map(([{ link }, side]) => ({ link, side })),
+    };
   }
 
-  keyChanges(): { links: Link[]; rows: MatchKeyRow[] } {
-    const changed = [...this.#entries].filter((entry) => entry.keysChanged);
-    return {
-      links: changed.filter((entry) => entry.stored !== null).map((entry) => entry.link),
-      rows: changed.flatMap((entry) => entry.matchKeys.map((matchKey): MatchKeyRow => ({
-        tenantId: entry.link.tenantId, integrationId: entry.link.integrationId, linkId: entry.link.linkId,
-        side: entry.link.bevatelId === null ? 'external' : 'bevatel', matchKey,
-      }))),
-    };
+  keyMoves(): KeyMove[] {
+    const moves: KeyMove[] = [];
+    for (const { stored, link, isChanged, isEnded } of this.#entries) {
+      const mapping = isChanged && !isEnded ? this.#mappingOf(link) : undefined;
+      const change = mapping ? keyChange(mapping, stored?.link ?? null, link) : null;
+      if (change) moves.push({ link, change });
+    }
+    return moves;
   }
 
   #add(entry: Entry): void {
     this.#entries.add(entry);
     for (const side of SIDES) this.#index(entry, side);
-    this.#addKeys(entry);
+    this.#indexKeys(entry);
   }
 
   #index(entry: Entry, side: Side): void {
@@ -132,16 +154,21 @@ export class Workspace {
     else this.#byRecord.set(id, [entry]);
   }
 
-  #addKeys(entry: Entry): void {
-    for (const key of entry.matchKeys) {
-      const name = `${entry.link.tenantId}|${entry.link.integrationId}|${key}`;
+  #indexKeys(entry: Entry): void {
+    if (!this.#byKey) return;
+    for (const name of this.#keyNames(entry)) {
       const set = this.#byKey.get(name);
       if (set) set.add(entry);
       else this.#byKey.set(name, new Set([entry]));
     }
   }
 
-  #dropKeys(entry: Entry): void {
-    for (const key of entry.matchKeys) this.#byKey.get(`${entry.link.tenantId}|${entry.link.integrationId}|${key}`)?.delete(entry);
+  #unindexKeys(entry: Entry): void {
+    if (this.#byKey) for (const name of this.#keyNames(entry)) this.#byKey.get(name)?.delete(entry);
+  }
+
+  #keyNames({ link }: Entry): readonly string[] {
+    const mapping = this.#mappingOf(link);
+    return mapping ? SIDES.flatMap((side) => keysOn(mapping, link, side).map(({ key }) => `${link.tenantId}|${link.integrationId}|${key}`)) : [];
   }
 }

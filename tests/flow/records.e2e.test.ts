@@ -177,12 +177,12 @@ describe('a merge in HubSpot', () => {
     expect((await flow.linkOf(pair.bevatelId)).externalId).toBe(survivor.id);
   });
 
-  it('I4: of two linked records: one link has the survivor, the other is held as a possible duplicate', async () => {
+  it('I4: of two linked records: one link has the survivor, the other is held until somebody says what becomes of its contact', async () => {
     const [one, two] = await flow.pairs([{ contact_first_name: 'Twin', email: 'twin.one@acme.test' }, { contact_first_name: 'Twin', email: 'twin.two@acme.test' }]) as [Pair, Pair];
     const contacts = (await flow.contacts()).length;
     const survivor = hubspot.control.merge(one.externalId, two.externalId, { mintId: true });
     const links = async () => (await flow.links()).filter((link) => link.bevatelId === one.bevatelId || link.bevatelId === two.bevatelId);
-    await until('both links know', async () => (await links()).some(({ externalId }) => externalId === survivor.id) && (await links()).some(({ state }) => state.hold?.kind === 'possible_duplicate'));
+    await until('both links know', async () => (await links()).some(({ externalId }) => externalId === survivor.id) && (await links()).some(({ state }) => state.hold?.kind === 'partner_merged'));
     await flow.untilQuiet();
     expect((await links()).filter(({ externalId }) => externalId === survivor.id)).toHaveLength(1);
     expect(await flow.contacts()).toHaveLength(contacts);

@@ -17,9 +17,9 @@ const restoreDeps = { ...deps, book: new IntegrationBook(deps.pool) };
 const order = (contact: string, dryRun = false) => restoreContact(restoreDeps, { contact, dryRun }, 'mona');
 const inSecond = (bevatelId: string) => second.control.findBy('bevatel_contact_id', bevatelId);
 
-async function shared(name: string): Promise<{ readonly bevatelId: string; readonly first: string; readonly second: string }> {
+async function shared(name: string, phone: string): Promise<{ readonly bevatelId: string; readonly first: string; readonly second: string }> {
   const email = `${name.toLowerCase()}@acme.test`;
-  const { bevatelId, externalId } = await flow.pair({ contact_first_name: name, email, company_name: 'o', phone_number: '+966501230001' });
+  const { bevatelId, externalId } = await flow.pair({ contact_first_name: name, email, company_name: 'o', phone_number: phone });
   await until('the second HubSpot has it too', () => inSecond(bevatelId) !== undefined);
   await flow.untilQuiet();
   return { bevatelId, first: externalId, second: inSecond(bevatelId)?.id ?? '' };
@@ -27,7 +27,7 @@ async function shared(name: string): Promise<{ readonly bevatelId: string; reado
 
 describe('a contact that two integrations share', () => {
   it('I4 I9: deleted in one HubSpot, it goes everywhere; restored by one command, it comes back everywhere, once', async () => {
-    const ids = await shared('Hub');
+    const ids = await shared('Hub', '+966501230001');
     hubspot.control.archive(ids.first);
     await until('it is gone from Bevatel and the other HubSpot', async () => (await flow.contact(ids.bevatelId)) === null && second.control.contact(ids.second)?.archived === true);
     await flow.untilQuiet();
@@ -57,7 +57,7 @@ describe('a contact that two integrations share', () => {
   });
 
   it('I4 I9: restored in one HubSpot by a person, it comes back everywhere, once', async () => {
-    const ids = await shared('Spoke');
+    const ids = await shared('Spoke', '+966501230002');
     hubspot.control.archive(ids.first);
     await until('it is gone from Bevatel and the other HubSpot', async () => (await flow.contact(ids.bevatelId)) === null && second.control.contact(ids.second)?.archived === true);
     await flow.untilQuiet();

@@ -8,7 +8,7 @@
  */
 import type { Pool } from 'pg';
 
-import type { ContactPatch, CreateItem, ExternalReference, UpdateItem, WriteItem } from '../contact-api.ts';
+import type { ContactPatch, CreateItem, ExternalReferencePatch, UpdateItem, WriteItem } from '../contact-api.ts';
 import { FIELD_NAMES } from '../contact-api.ts';
 import type { Outcome } from './outcomes.ts';
 import { absence, missedUpdate, referenceTaken } from './outcomes.ts';
@@ -52,7 +52,7 @@ function rounds(items: readonly WriteItem[]): WriteItem[][] {
 function namesOf(item: WriteItem): string[] {
   const own = item.op === 'create' ? `key ${item.idempotency_key}` : `id ${item.id}`;
   const reference = item.external_reference;
-  return reference === undefined ? [own] : [own, `ref ${reference.integration_id}:${reference.external_id}`];
+  return reference === undefined || reference.external_id === null ? [own] : [own, `ref ${reference.integration_id}:${reference.external_id}`];
 }
 
 async function applyLocked(writer: Writer, items: WriteItem[], outcomes: Map<WriteItem, Outcome>): Promise<void> {
@@ -76,8 +76,8 @@ const SET_PATCHED = FIELD_NAMES.map((name) => `${name} = ${patchedField(name, 'c
 const UPDATE = `
 UPDATE contacts c
    SET ${SET_PATCHED},
-       external_references = c.external_references || coalesce(i.reference, '{}'), updated_by = $3
-  FROM jsonb_to_recordset($2::jsonb) AS i(id text, if_match bigint, patch jsonb, reference jsonb)
+       external_references = (c.external_references || coalesce(i.reference, '{}')) - coalesce(i.forgets, ''), updated_by = $3
+  FROM jsonb_to_recordset($2::jsonb) AS i(id text, if_match bigint, patch jsonb, reference jsonb, forgets text)
  WHERE c.tenant_id = $1 AND c.id = i.id AND c.version = i.if_match AND c.deleted_at IS NULL
    AND (i.reference IS NULL OR NOT EXISTS (
      SELECT 1 FROM contacts o WHERE o.tenant_id = $1 AND o.external_references @> i.reference
@@ -92,7 +92,7 @@ async function applyUpdates(
 ): Promise<void> {
   if (items.length === 0) return;
   const input = items
-    .map((item) => ({ id: item.id, if_match: item.if_match, patch: item.fields, reference: referenceOf(item) }))
+    .map((item) => ({ id: item.id, if_match: item.if_match, patch: item.fields, reference: referenceOf(item), forgets: forgottenBy(item) }))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const { rows } = await db.query<ContactRow>(UPDATE, [writer.tenantId, JSON.stringify(input), writer.actor]);
   const updated = new Map(rows.map((row) => [row.id, row]));
@@ -108,9 +108,9 @@ async function applyUpdates(
   }
 }
 
-async function otherHolder(db: Db, tenantId: string, item: UpdateItem) {
-  if (item.external_reference === undefined) return undefined;
-  const holder = (await holdersOf(db, tenantId, item.external_reference)).find((row) => row.id !== item.id);
+async function otherHolder(db: Db, tenantId: string, { id, external_reference: reference }: UpdateItem) {
+  if (reference === undefined || reference.external_id === null) return undefined;
+  const holder = (await holdersOf(db, tenantId, { ...reference, external_id: reference.external_id })).find((row) => row.id !== id);
   return holder === undefined ? undefined : toContact(holder);
 }
 
@@ -175,9 +175,14 @@ async function notCreated(writer: Writer, db: Db, row: CreateRow): Promise<Outco
   return row.contact_id === null ? referenceTaken(contact) : { status: 200, contact };
 }
 
-function referenceOf(item: { external_reference?: ExternalReference | undefined }): Record<string, string> | null {
+function referenceOf(item: { external_reference?: ExternalReferencePatch | undefined }): Record<string, string> | null {
   const reference = item.external_reference;
-  return reference === undefined ? null : { [reference.integration_id]: reference.external_id };
+  return reference === undefined || reference.external_id === null ? null : { [reference.integration_id]: reference.external_id };
+}
+
+/** The integration whose reference is removed. */
+function forgottenBy({ external_reference: reference }: UpdateItem): string | null {
+  return reference?.external_id === null ? reference.integration_id : null;
 }
 
 function withoutNulls(fields: ContactPatch): ContactPatch {

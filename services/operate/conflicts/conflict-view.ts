@@ -19,7 +19,8 @@ export function holdTag(hold: LinkHold): string {
   return tagOf([hold.kind, hold.since]);
 }
 
-function tagOf(content: unknown): string {
+/** A short fingerprint of what is shown. */
+export function tagOf(content: unknown): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 8);
 }
 
@@ -50,7 +51,7 @@ function ofWhole(common: Common, hold: LinkHold): Conflict {
   return {
     ...common, id: `${common.linkId}@${holdTag(hold)}`, group: null, type: hold.kind, since: hold.since,
     bevatel: null, external: null, overwritten: null,
-    detail: 'detail' in hold ? hold.detail : null, owner: null, candidates: 'candidates' in hold ? [...hold.candidates] : [],
+    detail: 'detail' in hold ? hold.detail : 'rule' in hold ? hold.rule ?? null : null, owner: null, candidates: 'candidates' in hold ? [...hold.candidates] : [], scores: 'scores' in hold && hold.scores ? [...hold.scores] : [],
   };
 }
 
@@ -58,7 +59,7 @@ function ofGroup(common: Common, group: string, held: Held): Conflict {
   return {
     ...common, id: `${common.linkId}/${group}@${heldTag(held.type, held)}`, group, type: held.type, since: held.since,
     bevatel: sideOf(held.bevatel, held.bevatelTime), external: sideOf(held.external, held.externalTime),
-    overwritten: held.overwritten ? valuesOf(held.overwritten) : null, detail: held.detail ?? null, owner: held.owner ?? null, candidates: [],
+    overwritten: held.overwritten ? valuesOf(held.overwritten) : null, detail: held.detail ?? null, owner: held.owner ?? null, candidates: [], scores: [],
   };
 }
 

@@ -7,6 +7,7 @@ import { isDeleteHold } from '../../../domain/decide-gone.ts';
 import { decideLink } from '../../../domain/decide-link.ts';
 import type { Held, Link } from '../../../domain/link.ts';
 import { joinLinks, movedSides, releaseHold, resolveHeld } from '../../../domain/resolve.ts';
+import { isSpent, keepApart, mergePartners } from '../../../domain/resolve-identity.ts';
 import type { Pair, Resolved } from '../../../domain/resolve.ts';
 import { probeAgain, resolveDeletion } from '../../../domain/resolve-deletion.ts';
 import { inTransaction } from '../../../runtime/database.ts';
@@ -15,12 +16,13 @@ import type { Wake } from '../../../runtime/deps.ts';
 import type { ApiError, ResolveBody } from '../../../schemas/api.ts';
 import { SyncError } from '../../../schemas/errors.ts';
 import { insertAudit } from '../../../store/audit.ts';
-import { findLinksById } from '../../../store/conflicts.ts';
+import { findLinksById, readLinks } from '../../../store/conflicts.ts';
 import { decisionsOfLink, insertDecisions } from '../../../store/decisions.ts';
 import type { IntegrationBook, KnownIntegration } from '../../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../../store/links.ts';
 import type { LinkKey, StoredLink } from '../../../store/links.ts';
-import { replaceMatchKeys } from '../../../store/match-keys.ts';
+import { keyMovesOf, moveKeys } from '../../../store/match-keys.ts';
+import { queueMatching } from '../../../store/match-queue.ts';
 import { heldTag, holdTag, parseConflictId, valuesOf } from './conflict-view.ts';
 import type { ConflictId } from './conflict-view.ts';
 import { operatorVerdict } from './operator-verdict.ts';
@@ -84,10 +86,11 @@ async function resolveLocked(transaction: Transaction, order: Order): Promise<Re
   const partner = locked.find(({ link }) => link.linkId === body.linkWith);
   const now = deps.clock();
   const held = id.group === null ? null : stored.link.state.groups[id.group]?.held ?? null;
-  const resolved = unwrap(resolveAny(order, stored, partner), order);
+  const resolved = unwrap(resolveAny(order, stored, partner, await candidatesOf(transaction, order, stored), now), order);
+  const isEnded = body.apart === true && isSpent(stored.link);
   const decided = decideLink(resolved, known.context, now);
-  if (partner) absorb(transaction, stored, partner);
-  saveLinks(transaction, [], [{ link: decided.link, lane: 'live', lease: 'keep' }], now);
+  deleteLinks(transaction, [...(partner ? [keyOf(partner.link)] : []), ...(isEnded ? [keyOf(stored.link)] : [])], now);
+  if (!isEnded) save(transaction, known, stored, decided.link, now);
   const auditId = deps.newId();
   const groups = id.group === null || !held ? decided.groups : [operatorVerdict(decided.groups, id.group, held, body.winner ?? 'retry')];
   insertDecisions(transaction, [{
@@ -95,7 +98,7 @@ async function resolveLocked(transaction: Transaction, order: Order): Promise<Re
     decision: {
       decisionId: deps.newId(), tenantId: known.tenantId, integrationId: known.integrationId, linkId: stored.link.linkId,
       bevatelId: decided.link.bevatelId, externalId: decided.link.externalId, causeId: auditId, cause: 'operator', side: null,
-      verdict: partner ? 'linked' : id.group === null ? decided.verdict ?? 'unchanged' : 'conflict_resolved', groups, decidedAt: now,
+      verdict: partner ? 'linked' : isEnded ? 'unlinked' : id.group === null ? decided.verdict ?? 'unchanged' : 'conflict_resolved', groups, decidedAt: now,
     },
   }]);
   await insertAudit(transaction, { tenantId: known.tenantId, auditId, actor, action: 'conflict.resolve', target: targetOf(id, body), doneAt: now });
@@ -103,7 +106,19 @@ async function resolveLocked(transaction: Transaction, order: Order): Promise<Re
   return { resolved: true, linkId: stored.link.linkId, group: id.group, write: wanted ? { side: wanted.side, values: valuesOf(wanted.values) } : null };
 }
 
-function resolveAny({ known, id, body, actor, was }: Order, stored: StoredLink, partner: StoredLink | undefined): Resolved {
+function save(transaction: Transaction, known: KnownIntegration, { link: before }: StoredLink, after: Link, now: number): void {
+  saveLinks(transaction, [], [{ link: after, lane: 'live', lease: 'keep' }], now);
+  moveKeys(transaction, keyMovesOf(known.context.mapping, [{ before, after }]), now);
+  if (after.state.unmatched) queueMatching(transaction, [after], now);
+}
+
+/** The links that the hold names, for a word on all of them. */
+async function candidatesOf(transaction: Transaction, { known, body }: Order, { link: { state: { hold } } }: StoredLink): Promise<readonly Link[]> {
+  if (body.apart !== true || !hold || !('candidates' in hold)) return [];
+  return (await readLinks(transaction, known, hold.candidates)).map(({ link }) => link);
+}
+
+function resolveAny({ known, id, body, actor, was }: Order, stored: StoredLink, partner: StoredLink | undefined, candidates: readonly Link[], now: number): Resolved {
   if (id.group !== null) {
     const rule = known.context.mapping.byName.get(id.group);
     if (!rule || body.winner === undefined) throw new SyncError('change_malformed', rule ? 'a held field is resolved by its winner' : 'the mapping has no such field any more');
@@ -112,14 +127,16 @@ function resolveAny({ known, id, body, actor, was }: Order, stored: StoredLink, 
   const { hold } = stored.link.state;
   if (hold && holdTag(hold) !== id.tag) throw new StateMoved('another hold stands there by now', []);
   if (isDeleteHold(hold)) return resolveDeletionHold(stored.link, body, actor);
-  if (body.winner !== undefined) throw new SyncError('change_malformed', 'this hold on the link as a whole is resolved by retry or by linkWith');
+  if (body.winner !== undefined) throw new SyncError('change_malformed', 'this hold on the link as a whole is resolved by retry, linkWith, apart or merge');
+  if (body.merge) return mergePartners(stored.link, known.context, { by: actor });
+  if (body.apart) return isSpent(stored.link) ? { kind: 'resolved', link: stored.link } : keepApart(stored.link, candidates, { by: actor, now });
   if (body.linkWith === undefined) return releaseHold(stored.link);
   if (!partner) throw new SyncError('not_found', `there is no link ${body.linkWith} in this integration`);
   return joinLinks(stored.link, partner.link);
 }
 
-function resolveDeletionHold(link: Link, { winner, linkWith }: ResolveBody, actor: string): Resolved {
-  if (linkWith !== undefined) throw new SyncError('change_malformed', 'between a deletion and an edit one side wins, or the record is looked for once more');
+function resolveDeletionHold(link: Link, { winner, retry }: ResolveBody, actor: string): Resolved {
+  if (winner === undefined && !retry) throw new SyncError('change_malformed', 'between a deletion and an edit one side wins, or the record is looked for once more');
   return winner === undefined ? probeAgain(link) : resolveDeletion(link, winner, actor);
 }
 
@@ -137,12 +154,6 @@ function changes(was: Pair | null, present: Held): NonNullable<ApiError['changed
   return movedSides(was, present).map(({ side, was: before, now }) => ({ side, was: before && valuesOf(before), now: valuesOf(now) }));
 }
 
-/** The other record moves in; its own row goes first, so that the ids stay unique (I4). */
-function absorb(transaction: Transaction, kept: StoredLink, partner: StoredLink): void {
-  replaceMatchKeys(transaction, [keyOf(kept.link), keyOf(partner.link)], []);
-  deleteLinks(transaction, [keyOf(partner.link)]);
-}
-
 /** The pair that the tag was made of: the one held now, or one that was held before, from the decisions. */
 async function shownPair(pool: Pool, link: Link, id: ConflictId): Promise<Pair | null> {
   const held = link.state.groups[id.group ?? '']?.held;
@@ -156,7 +167,7 @@ async function shownPair(pool: Pool, link: Link, id: ConflictId): Promise<Pair |
 }
 
 function targetOf(id: ConflictId, body: ResolveBody): string {
-  const how = body.winner ?? (body.linkWith === undefined ? 'retry' : `link-with:${body.linkWith}`);
+  const how = body.winner ?? (body.linkWith === undefined ? (['apart', 'merge'] as const).find((one) => body[one]) ?? 'retry' : `link-with:${body.linkWith}`);
   return `${id.linkId}${id.group === null ? '' : `/${id.group}`} ${how}`;
 }
 

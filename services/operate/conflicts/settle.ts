@@ -14,6 +14,7 @@ import { insertDecisions } from '../../../store/decisions.ts';
 import type { KnownIntegration } from '../../../store/integration-book.ts';
 import { lockLinks, saveLinks } from '../../../store/links.ts';
 import type { LinkKey, StoredLink } from '../../../store/links.ts';
+import { queueMatching } from '../../../store/match-queue.ts';
 import { causedConflicts, heldLinks, isSelected } from './clusters.ts';
 import { valuesOf } from './conflict-view.ts';
 import { operatorVerdict } from './operator-verdict.ts';
@@ -67,6 +68,7 @@ async function settleBatch(deps: ResolveDeps, run: Run, keys: readonly LinkKey[]
     const now = deps.clock();
     const settled = locked.flatMap((stored) => settleLink(stored, { ...run, now }) ?? []);
     saveLinks(transaction, [], settled.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
+    queueMatching(transaction, settled.flatMap(({ link }) => (link.state.unmatched ? [link] : [])), now);
     insertDecisions(transaction, settled.map(({ link, verdicts }) => ({
       source: null,
       decision: {

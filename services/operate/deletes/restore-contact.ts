@@ -18,7 +18,7 @@ import { findLinksOfFormer } from '../../../store/deleted.ts';
 import type { KnownIntegration } from '../../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../../store/links.ts';
 import type { RecordRef, StoredLink } from '../../../store/links.ts';
-import { replaceMatchKeys } from '../../../store/match-keys.ts';
+import { keyMovesOf, moveKeys } from '../../../store/match-keys.ts';
 import { deletedOf, imageOf } from './deleted-view.ts';
 import { filterOf } from './list-deleted.ts';
 import type { ResolveDeps } from '../conflicts/resolve-conflict.ts';
@@ -133,10 +133,9 @@ function withoutParting(link: Link): Link {
 
 async function record(transaction: Transaction, deps: ResolveDeps, done: readonly Restored[], actor: string, now: number): Promise<void> {
   const decided = done.map((one) => ({ ...one, ...decideLink(one.link, one.known.context, now) }));
-  const absorbed = decided.flatMap(({ joined }) => joined?.link ?? []);
-  replaceMatchKeys(transaction, [...absorbed, ...decided.filter(({ joined }) => joined !== null).map(({ link }) => link)], []);
-  deleteLinks(transaction, absorbed);
+  deleteLinks(transaction, decided.flatMap(({ joined }) => joined?.link ?? []), now);
   saveLinks(transaction, [], decided.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
+  for (const { known, before, link } of decided) moveKeys(transaction, keyMovesOf(known.context.mapping, [{ before, after: link }]), now);
   for (const { link, known, groups } of decided) {
     const auditId = deps.newId();
     insertDecisions(transaction, [{

@@ -18,8 +18,8 @@ export interface PlanTally {
   records(side: Side, count: number): void;
   pair(bevatel: RecordImage, external: RecordImage, rule: string): void;
   alone(side: Side, record: RecordImage): void;
-  several(external: RecordImage, bevatelIds: readonly string[], rule: string): void;
-  shared(external: RecordImage, bevatelId: string, rule: string): void;
+  /** `candidates` are records of either side, by `<side>/<id>`. */
+  held(kind: 'multi_match' | 'possible_duplicate', side: Side, record: RecordImage, candidates: readonly string[], rule: string): void;
   plan(): Plan;
 }
 
@@ -37,8 +37,8 @@ export function createPlanTally({ context, integration, now }: { readonly contex
   const notCreated: Counts = {};
   const samples: Plan['samples'] = [];
   let pairs = 0;
-  let multiMatch = 0;
-  let sharedMatch = 0;
+  const multiMatch = { bevatel: 0, external: 0 };
+  const sharedMatch = { bevatel: 0, external: 0 };
 
   function sample(what: string, bevatelId: string | null, externalId: string | null, detail: string): void {
     if (samples.filter((one) => one.what === what).length < SAMPLES_PER_KIND) samples.push({ what, bevatelId, externalId, detail });
@@ -112,14 +112,11 @@ export function createPlanTally({ context, integration, now }: { readonly contex
         add(notCreated, hold && 'detail' in hold ? `${hold.kind}:${hold.detail}` : decided.groups[0]?.rule ?? `create_off:${otherSide(side)}`);
       }
     },
-    several(external, bevatelIds, rule) {
-      multiMatch += 1;
-      sample('multi_match', bevatelIds.slice(0, 3).join(', '), external.id, `by ${rule}: ${bevatelIds.length} candidates`);
-    },
-    shared(external, bevatelId, rule) {
-      sharedMatch += 1;
-      this.alone('external', external);
-      sample('shared_match', bevatelId, external.id, `by ${rule}: the contact is paired with another record`);
+    held(kind, side, record, candidates, rule) {
+      (kind === 'multi_match' ? multiMatch : sharedMatch)[side] += 1;
+      invalidOf(side, record);
+      const others = candidates.length === 0 ? 'too many to tell apart' : candidates.slice(0, 3).join(', ');
+      sample(kind, side === 'bevatel' ? record.id : null, side === 'external' ? record.id : null, `by ${rule}: ${others}`);
     },
     plan: () => ({
       tenant: integration.tenant, integration: integration.integration, ok: true, faults: [],

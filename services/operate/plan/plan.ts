@@ -1,21 +1,26 @@
 /**
  * Plan: what applying an integration would do, found by the same matching and the same decisions, with nothing written.
  *
- * 1. List Bevatel, keeping ids and fingerprints of match keys.
- * 2. List the external system page by page: match each record, read its partners, decide the pairs.
- * 3. List Bevatel again for the contacts that found no partner.
+ * 1. List both sides, keeping ids and fingerprints of match keys.
+ * 2. Pair the groups that hang together; only where candidates must be told apart are records read for their names.
+ * 3. List both sides again: decide the pairs, read with their partners page by page, and the records that have none.
  * Memory holds the index of step 1 and one page. What is edited meanwhile may be counted as it was or as it is.
  */
 import { buildContext } from '../../../domain/context.ts';
 import type { LinkContext } from '../../../domain/context.ts';
-import { chooseMatch, matchKeys } from '../../../domain/match.ts';
+import { standingOf } from '../../../domain/filter.ts';
+import { identityOf } from '../../../domain/identity.ts';
+import { nameOn } from '../../../domain/match.ts';
+import { pairUp } from '../../../domain/pairing.ts';
+import type { Standing } from '../../../domain/pairing.ts';
 import type { Sleep } from '../../../runtime/sleep.ts';
 import type { Plan } from '../../../schemas/api.ts';
 import type { Integration } from '../../../schemas/integration.ts';
 import type { RecordImage } from '../../../schemas/record.ts';
+import { otherSide, SIDES } from '../../../schemas/value.ts';
 import type { Side } from '../../../schemas/value.ts';
-import { createMatchIndex } from './match-index.ts';
-import type { MatchIndex } from './match-index.ts';
+import { createMatchIndex, nameOfRecord } from './match-index.ts';
+import type { Indexed, MatchIndex } from './match-index.ts';
 import { patiently } from './patiently.ts';
 import { createPlanTally } from './plan-tally.ts';
 import type { PlanTally } from './plan-tally.ts';
@@ -34,73 +39,92 @@ export interface PlanOptions {
 interface Run extends PlanOptions {
   readonly context: LinkContext;
   readonly tally: PlanTally;
-  readonly index: MatchIndex;
-  /** Bevatel's ids that found a partner, or are asked about. */
-  readonly taken: Set<string>;
+  /** How records stand that are not free, by `<side>/<id>`, which names their link as well. */
+  readonly standings: Map<string, Standing>;
 }
 
 /** The mapping must have been checked against both systems before. Throws SyncError of the systems. */
 export async function planIntegration(options: PlanOptions): Promise<Plan> {
   const { integration, clock } = options;
   const context = buildContext(integration);
-  const run: Run = { ...options, context, index: createMatchIndex(), taken: new Set(), tally: createPlanTally({ context, integration, now: clock() }) };
-  for await (const page of pages(run, 'bevatel')) {
-    run.tally.records('bevatel', page.length);
-    for (const record of page) run.index.add(record.id, matchKeys(context.mapping, integration, 'bevatel', record.values));
+  const run: Run = { ...options, context, standings: new Map(), tally: createPlanTally({ context, integration, now: clock() }) };
+  const index = createMatchIndex();
+  for (const side of SIDES) {
+    for await (const page of pages(run, side)) {
+      run.tally.records(side, page.length);
+      for (const record of page) index.add(identityIn(run, side, record), claims(run, side, record));
+    }
   }
-  for await (const page of pages(run, 'external')) {
-    run.tally.records('external', page.length);
-    await planPage(run, page);
-  }
-  for await (const page of pages(run, 'bevatel')) {
-    for (const record of page) if (!run.taken.has(record.id)) run.tally.alone('bevatel', record);
-  }
+  await pairAll(run, index);
+  for await (const page of pages(run, 'external')) await planPage(run, page);
+  for await (const page of pages(run, 'bevatel')) for (const record of page) planAlone(run, 'bevatel', record);
   return run.tally.plan();
+}
+
+function identityIn({ context, integration }: Run, side: Side, record: RecordImage) {
+  const reference = record.references[side === 'bevatel' ? integration.integration : 'bevatel'] ?? null;
+  return identityOf(context.mapping, { side, recordId: record.id, image: record.values, reference });
+}
+
+function claims({ context }: Run, side: Side, record: RecordImage): boolean {
+  return context.creates[otherSide(side)] && standingOf(side, record.values, context.mapping) === 'inside';
+}
+
+async function pairAll(run: Run, index: MatchIndex): Promise<void> {
+  const rules = run.integration.match;
+  for (const group of index.groups()) {
+    const first = pairUp(group, [], rules);
+    const isClear = [...first.values()].every(({ kind }) => kind === 'paired' || kind === 'free');
+    const standings = isClear ? first : pairUp(await withNames(run, group), [], rules);
+    for (const [name, standing] of standings) if (standing.kind !== 'free') run.standings.set(name, standing);
+  }
+  for (const { record, kind, isOnBothSides } of index.crowded()) {
+    const isHeld = isOnBothSides || (rules.shared === 'hold' && record.claims);
+    if (isHeld && !run.standings.has(record.linkId)) run.standings.set(record.linkId, { kind: isOnBothSides ? 'multi_match' : 'possible_duplicate', rule: kind, candidates: [] });
+  }
+}
+
+/** The names of the few that must be told apart. */
+async function withNames(run: Run, group: readonly Indexed[]): Promise<readonly Indexed[]> {
+  const images = new Map<string, RecordImage>();
+  for (const side of SIDES) {
+    const ids = group.flatMap((one) => (one.side === side ? [one.recordId] : []));
+    for (const [id, record] of await readRecords(run, side, ids)) images.set(nameOfRecord(side, id), record);
+  }
+  return group.map((one) => ({ ...one, name: nameOn(run.context.mapping, one.side, images.get(one.linkId)?.values ?? {}) }));
 }
 
 async function planPage(run: Run, page: readonly RecordImage[]): Promise<void> {
   const pairs: { readonly record: RecordImage; readonly bevatelId: string; readonly rule: string }[] = [];
   for (const record of page) {
-    const match = matchOf(run, record);
-    if (match.kind === 'none') run.tally.alone('external', record);
-    else if (match.kind === 'several') run.tally.several(record, match.ids, match.rule);
-    else if (run.taken.has(match.id)) run.tally.shared(record, match.id, match.rule);
-    else {
-      run.taken.add(match.id);
-      pairs.push({ record, bevatelId: match.id, rule: match.rule });
-    }
+    const standing = run.standings.get(nameOfRecord('external', record.id));
+    if (standing?.kind === 'paired') pairs.push({ record, bevatelId: standing.with.slice('bevatel/'.length), rule: standing.rule });
+    else planAlone(run, 'external', record);
   }
-  const partners = await readBevatel(run, pairs.map(({ bevatelId }) => bevatelId));
+  const partners = await readRecords(run, 'bevatel', pairs.map(({ bevatelId }) => bevatelId));
   for (const { record, bevatelId, rule } of pairs) {
     const partner = partners.get(bevatelId);
     if (partner) run.tally.pair(partner, record, rule);
   }
 }
 
-type Match = { readonly kind: 'none' } | { readonly kind: 'one'; readonly id: string; readonly rule: string } | { readonly kind: 'several'; readonly ids: readonly string[]; readonly rule: string };
-
-/** In the order of design §5, Matching: the reference, then the integration's rules. */
-function matchOf({ index, context, integration, taken }: Run, record: RecordImage): Match {
-  const reference = record.references['bevatel'];
-  if (reference !== undefined && index.has(reference)) return { kind: 'one', id: reference, rule: 'reference' };
-  const keys = matchKeys(context.mapping, integration, 'external', record.values);
-  const candidates = index.candidates(keys);
-  const free = candidates.filter(({ linkId }) => !taken.has(linkId));
-  const choice = chooseMatch(free.length > 0 ? free : candidates, keys);
-  if (choice.kind === 'none') return choice;
-  return choice.kind === 'one' ? { kind: 'one', id: choice.linkId, rule: choice.rule } : { kind: 'several', ids: choice.linkIds, rule: choice.rule };
+function planAlone({ standings, tally }: Run, side: Side, record: RecordImage): void {
+  const standing = standings.get(nameOfRecord(side, record.id));
+  if (standing?.kind === 'paired') return;
+  if (!standing || standing.kind === 'free') tally.alone(side, record);
+  else tally.held(standing.kind, side, record, standing.candidates.map(({ linkId }) => linkId), standing.rule);
 }
 
 function pages(run: Run, side: Side): AsyncGenerator<readonly RecordImage[]> {
   return pagesOf(run.readers[side], { ...run, fields: run.context.mapping.fields[side] });
 }
 
-async function readBevatel(run: Run, ids: readonly string[]): Promise<ReadonlyMap<string, RecordImage>> {
-  const reader = run.readers.bevatel;
+async function readRecords(run: Run, side: Side, ids: readonly string[]): Promise<ReadonlyMap<string, RecordImage>> {
+  const reader = run.readers[side];
   const found = new Map<string, RecordImage>();
   for (let from = 0; from < ids.length; from += reader.capabilities.batch.read) {
     const chunk = ids.slice(from, from + reader.capabilities.batch.read);
-    const results = await patiently(run, () => reader.read(chunk, { fields: run.context.mapping.fields.bevatel, histories: false }, callOptions(run)));
+    const results = await patiently(run, () => reader.read(chunk, { fields: run.context.mapping.fields[side], histories: false }, callOptions(run)));
     for (const result of results) if (result.kind === 'found') found.set(result.id, result.record);
   }
   return found;
