@@ -14,7 +14,7 @@ import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
-import { sleep } from '../../runtime/sleep.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
@@ -46,12 +46,12 @@ const PAGE = { first: 500, later: 100 };
 const LATER_MS = 2_000;
 
 /** Runs until the signal ends; failures are tried again. */
-export async function keepMatched(deps: MatchRoundDeps, signal: AbortSignal): Promise<void> {
+export async function keepMatched(deps: MatchRoundDeps & { readonly sleep: Sleep }, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const due of await dueMatching(deps.pool, deps.clock()).catch(() => [])) {
       await matchRound(deps, due, signal).catch((error: unknown) => deps.logger.warn({ integration: due.integrationId, err: describeError(error) }, 'records wait to be matched'));
     }
-    await sleep(LOOK_EVERY_MS, signal);
+    await deps.sleep(LOOK_EVERY_MS, signal);
   }
 }
 
