@@ -70,7 +70,8 @@ export interface Removed extends Happening {
 }
 export interface Merged extends Happening {
   readonly kind: 'merged';
-  readonly deed: number;
+  /** Null for a merge of the product. */
+  readonly deed: number | null;
   readonly into: string;
 }
 /** Something that is no deed in a system: a crash, an outage. For the story alone. */

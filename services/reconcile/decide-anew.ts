@@ -18,7 +18,7 @@ import type { Transaction } from '../../runtime/database.ts';
 import type { Wake } from '../../runtime/deps.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
-import { sleep } from '../../runtime/sleep.ts';
+import type { Sleep } from '../../runtime/sleep.ts';
 import { advanceRound, dueRounds, endRound } from '../../store/decided-anew.ts';
 import type { Round } from '../../store/decided-anew.ts';
 import { insertDecisions } from '../../store/decisions.ts';
@@ -38,6 +38,7 @@ export interface DecideAnewDeps {
   readonly wake: Pick<Wake, 'notify'>;
   readonly clock: () => number;
   readonly newId: () => string;
+  readonly sleep: Sleep;
   readonly logger: Logger;
 }
 
@@ -50,7 +51,7 @@ export async function keepDecided(deps: DecideAnewDeps, signal: AbortSignal): Pr
     for (const round of await dueRounds(deps.pool).catch(() => [])) {
       await decideRound(deps, round, signal).catch((error: unknown) => deps.logger.warn({ integration: round.integrationId, err: describeError(error) }, 'links wait to be decided anew'));
     }
-    await sleep(LOOK_EVERY_MS, signal);
+    await deps.sleep(LOOK_EVERY_MS, signal);
   }
 }
 

@@ -54,7 +54,7 @@ export async function startReconcile(deps: Deps): Promise<Role & { readonly lane
     runSweep({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: deps.config.topicPrefix, logger: deps.logger }, stopping.signal),
     runClearing({ pool: deps.pool, kafka: deps.kafka, publisher, topicPrefix: deps.config.topicPrefix, clock: deps.clock, logger: deps.logger }, stopping.signal),
     keepFresh(book, deps, stopping.signal),
-    keepDecided({ ...deps, book, locks }, stopping.signal),
+    keepDecided({ ...deps, book, locks, sleep }, stopping.signal),
     keepMatched({ ...deps, book, locks, sleep }, stopping.signal),
     analyzeWhileYoung(deps, stopping.signal),
     keepHistory({ ...deps, locks }, stopping.signal),

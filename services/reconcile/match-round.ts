@@ -47,7 +47,7 @@ const PAGE = { first: 500, later: 100 };
 const LATER_MS = 2_000;
 
 /** Runs until the signal ends; failures are tried again. */
-export async function keepMatched(deps: MatchRoundDeps, signal: AbortSignal): Promise<void> {
+export async function keepMatched(deps: MatchRoundDeps & { readonly sleep: Sleep }, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const due of await dueMatching(deps.pool, deps.clock()).catch(() => [])) {
       await matchRound(deps, due, signal).catch((error: unknown) => deps.logger.warn({ integration: due.integrationId, err: describeError(error) }, 'records wait to be matched'));

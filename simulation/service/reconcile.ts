@@ -1,4 +1,4 @@
-/** Reconcile as its main.ts puts it together: three lanes, the matching of who waits for it, and the sweep of what they leave to be relayed. */
+/** Reconcile as its main.ts puts it together: three lanes, the match round, and the sweep of what they leave to be relayed. */
 import { describeError } from '../../runtime/logger.ts';
 import { DECISIONS_TOPIC, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
@@ -12,6 +12,8 @@ import { contextOf, depsOf, lazily } from './environment.ts';
 
 const MAX_BATCH = 20;
 const SWEEP_MS = 30_000;
+/** Looks for somebody to be matched are so much rarer than in the product. */
+const MATCH_PAUSES = 10;
 
 export async function startReconcile(environment: Environment): Promise<void> {
   const deps = depsOf(environment);
@@ -25,7 +27,7 @@ export async function startReconcile(environment: Environment): Promise<void> {
   await Promise.all(LANES.map((lane) => consumeLane({
     deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, sleep, onFatal: (error) => environment.onUnforeseen(`reconcile ${lane}`, error),
   })));
-  void keepMatched({ ...deps, book, locks: environment.locks, sleep: lazily(environment) }, new AbortController().signal);
+  void keepMatched({ ...deps, book, locks: environment.locks, sleep: lazily(environment, MATCH_PAUSES) }, new AbortController().signal);
   void sweep(environment, () => sweepOnce({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: environment.topicPrefix, logger: deps.logger }), deps.logger);
 }
 

@@ -7,6 +7,7 @@ import { imageOf, indexed, revisionOf, stateAt, stateOf } from './record.ts';
 import type { RecordState, SimulatedRecord } from './record.ts';
 import { isLive } from './system.ts';
 import type { SimulatedSystem } from './system.ts';
+import { serveMerge } from './merging.ts';
 import { serveRemoval } from './removal.ts';
 import { partnerSystem, serveWrite } from './write.ts';
 
@@ -43,7 +44,7 @@ export function connectorOf(options: ConnectorOptions): Connector {
       const sentAt = clock();
       return network.call('write', signal, () => operations.map((op) => serveRemoval(system, op, { ...options, sentAt, fields })));
     },
-    merge: () => Promise.reject(new Error('no integration of a world merges the partners of what people merged')),
+    merge: (operations, { signal }) => network.call('write', signal, () => operations.map((op) => serveMerge(system, op))),
     findByReference: (references, { fields }, { signal }) => network.call('read', signal, () => new Map(references.flatMap((reference): [string, RecordImage][] => {
       const record = system.referring(partnerSystem(system, options), reference);
       return record ? [[reference, imageOf(record.id, stateOf(record), system.capabilities, fields, false)]] : [];

@@ -130,16 +130,17 @@ export class SimulatedSystem {
   }
 
   /** The loser's values fill what the survivor lacks; some systems make a third record of the two. */
-  merge(loser: SimulatedRecord, survivor: SimulatedRecord, deed: number): void {
+  merge(loser: SimulatedRecord, survivor: SimulatedRecord, author: Author): SimulatedRecord {
     const [lost, kept] = [stateOf(loser), stateOf(survivor)];
     const fields = Object.fromEntries([...new Set([...Object.keys(lost.fields), ...Object.keys(kept.fields)])].map((field) => [field, kept.fields[field] ?? lost.fields[field] ?? null]));
     const references = { ...lost.references, ...kept.references };
     const mergedIds = [...kept.mergedIds, ...lost.mergedIds, loser.id];
     const gone = this.dials.mergeMintsId ? [loser, survivor] : [loser];
     const into = this.dials.mergeMintsId ? this.#mint(survivor.person) : survivor;
-    for (const record of gone) this.#options.tell({ kind: 'merged', ...this.#here(record.id), deed, into: into.id });
-    for (const record of gone) this.become(record, 'merged', { life: { mergedInto: into.id }, references: {} }, person(deed));
-    this.become(into, 'changed', { fields, references, mergedIds: gone.length > 1 ? [...mergedIds, survivor.id] : mergedIds }, person(deed));
+    for (const record of gone) this.#options.tell({ kind: 'merged', ...this.#here(record.id), deed: author.deed, into: into.id });
+    for (const record of gone) this.become(record, 'merged', { life: { mergedInto: into.id }, references: {} }, author);
+    this.become(into, 'changed', { fields, references, mergedIds: gone.length > 1 ? [...mergedIds, survivor.id] : mergedIds }, author);
+    return into;
   }
 
   #mint(whose: string): SimulatedRecord {

@@ -70,7 +70,7 @@ export class PeopleAtWork {
       case 'merge': {
         const [survivor] = system.of(deed.into);
         if (!record || !survivor || survivor === record) return false;
-        system.merge(record, survivor, deed.id);
+        system.merge(record, survivor, person(deed.id));
         return true;
       }
       default: return deed satisfies never;
