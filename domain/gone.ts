@@ -104,12 +104,22 @@ export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 
  * The record is there again; where its partner is gone as well, that deletion is the older news. Where nobody told the
  * revision of its own deletion and that never settled, it may have been none: that it is there counts like an edit.
  */
-export function broughtBack(state: LinkState, side: Side): LinkState {
+export function broughtBack(state: LinkState, side: Side, now: number): LinkState {
   const { gone: before, ...rest } = state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state;
   const partner = before?.[otherSide(side)];
-  if (!partner) return rest;
+  if (!partner) return withoutFormer(rest, now);
   const isRestored = before?.[side]?.settledAt !== undefined || before?.[side]?.revision !== undefined;
   return { ...rest, gone: { [otherSide(side)]: { ...partner, ...(isRestored ? { revive: true } : { contested: true }) } } };
+}
+
+/**
+ * A record comes back whose link has gone on without it. What was parted stays so; where another record has taken its
+ * place, the person is there twice, and an operator decides (I4).
+ */
+function withoutFormer(state: LinkState, now: number): LinkState {
+  if (state.formerOf === undefined) return state;
+  const { formerOf, forgetAt: _forgetAt, ...rest } = state;
+  return rest.apart ? { ...rest, alone: { since: now, reason: 'unlinked' } } : { ...rest, hold: { kind: 'possible_duplicate', since: now, candidates: [formerOf] } };
 }
 
 /** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */
@@ -125,7 +135,7 @@ export function replaced(link: Link, side: Side, id: string): Link {
 
 /** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
 export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
-  const merged = afterMerge(link.state, side);
+  const merged = afterMerge(link.state, side, now);
   const seen = merged.seen[side];
   const state: LinkState = {
     ...merged,
@@ -140,15 +150,15 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
  * The record goes on under another id, which explains an absence on its side: it is there again. Where only the partner is
  * gone, the survivor is more than that deletion spoke of.
  */
-export function afterMerge(state: LinkState, side: Side): LinkState {
+export function afterMerge(state: LinkState, side: Side, now: number): LinkState {
   if (!state.gone) return state;
-  if (state.gone[side]) return broughtBack(state, side);
+  if (state.gone[side]) return broughtBack(state, side, now);
   const partner = state.gone[otherSide(side)];
   return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
 }
 
-/** When a record of the link was found gone or was parted from it, the latest; null when all are there, or nothing may be shown of them any more. */
+/** When a record of the link was found gone or was parted from it, the latest; null when all are there, nothing may be shown of them any more, or another link goes on for it. */
 export function goneAt({ state, erased }: Link): number | null {
-  if (erased || (!state.gone && !state.alone)) return null;
+  if (erased || state.formerOf !== undefined || (!state.gone && !state.alone)) return null;
   return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, state.alone?.since ?? 0);
 }

@@ -80,7 +80,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
     return { stored, result, link: markErased(stored.link, after, deps), groups: [...said.filter((told) => isLanding(told) || !groups.some((one) => one.group === told.group)), ...groups] };
   });
   saveLinks(transaction, [], decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })), now);
-  await followReplaced(transaction, decided, now);
+  await followReplaced(transaction, decided, known.context, deps.newId, now);
   keepKeys(transaction, known, decided);
   recordErasures(transaction, deps, known, decided, receipts, now);
   insertDecisions(transaction, decided.flatMap(({ stored, link, result, groups }) => decisionOf(stored.link, link, result, groups, deps.newId(), now)));

@@ -3,6 +3,7 @@ import { applyChange } from '../../domain/apply-change.ts';
 import { sameOn } from '../../domain/compare.ts';
 import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
+import { leftBehind } from '../../domain/left-behind.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { matchKeys, personKeys } from '../../domain/match.ts';
@@ -95,6 +96,7 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
   const rival = change.mergedInto === null ? undefined : workspace.find(change.tenantId, spoke.integration.integration, change.side, change.mergedInto);
   const applied = rival && rival !== entry ? mergedIntoLinked(entry.link, change, rival.link, input.now) : applyChange(entry.link, mappedOnly(change, spoke.context), spoke.context, ownTimesOf(workspace, entry.link, spoke), input.now);
   workspace.change(entry, applied.link, applied.verdict === 'echo' ? null : input.lane, input.now);
+  for (const tombstone of leftBehind(before, applied.link, input.newId, spoke.context)) workspace.create(tombstone, []);
   if (known && isOneSided(applied.link) && !applied.link.erased) rekey(workspace, entry, before, change, spoke);
   return { ...applied, verdict: known || isOneSided(applied.link) ? applied.verdict : 'linked' };
 }
@@ -131,7 +133,7 @@ function newEntry(workspace: Workspace, spoke: Spoke, change: ContactChange, inp
   return matchRecord(workspace, {
     tenantId: change.tenantId, integrationId: spoke.integration.integration, change,
     keys: matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image),
-    lane: input.lane, now: input.now, newId: input.newId,
+    context: spoke.context, lane: input.lane, now: input.now, newId: input.newId,
   });
 }
 

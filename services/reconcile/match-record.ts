@@ -5,6 +5,8 @@
 import { chooseMatch } from '../../domain/match.ts';
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
 import { afterMerge, replaced } from '../../domain/gone.ts';
+import { leftBehind } from '../../domain/left-behind.ts';
+import type { LinkContext } from '../../domain/context.ts';
 import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { otherSide } from '../../schemas/value.ts';
@@ -16,6 +18,7 @@ export interface Matching {
   readonly integrationId: string;
   readonly change: ContactChange;
   readonly keys: readonly string[];
+  readonly context: LinkContext;
   readonly lane: Lane;
   readonly now: number;
   readonly newId: () => string;
@@ -48,7 +51,10 @@ function isMadeAgain(link: Link, side: Side): boolean {
 }
 
 function takePlace(workspace: Workspace, entry: Entry, request: Matching): Entry {
-  workspace.change(entry, replaced(entry.link, request.change.side, request.change.recordId), null, request.now);
+  const { change: { side, recordId }, now, newId, context } = request;
+  const before = entry.link;
+  workspace.change(entry, replaced(before, side, recordId), null, now);
+  for (const tombstone of leftBehind(before, entry.link, newId, context)) workspace.create(tombstone, []);
   return entry;
 }
 
@@ -62,7 +68,7 @@ function byAbsorbedId(workspace: Workspace, request: Matching): Entry | null {
   const partnerId = partnerOf(request);
   const entry = absorbed.find(({ link }) => idOn(link, otherSide(change.side)) === partnerId) ?? absorbed[0];
   if (!entry) return null;
-  const merged = afterMerge(entry.link.state, change.side);
+  const merged = afterMerge(entry.link.state, change.side, request.now);
   const seen = merged.seen[change.side];
   const state = seen ? { ...merged, seen: { ...merged.seen, [change.side]: { ...seen, revision: null, recordedAt: 0 } } } : merged;
   workspace.change(entry, { ...withId(entry.link, change.side, change.recordId), state }, request.lane, request.now);

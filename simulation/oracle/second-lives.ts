@@ -1,0 +1,35 @@
+/** I9: a record that people ended is made again only for an edit that its end did not know of, or for a partner that came back. */
+import type { Created } from '../journal.ts';
+import { GROUPS } from '../schedule/groups.ts';
+import type { Evidence, Finding } from './evidence.ts';
+import type { Lineage, Place } from './lineage.ts';
+import type { Lives } from './lives.ts';
+
+export function judgeSecondLives(evidence: Evidence, lineage: Lineage, lives: Lives): Finding[] {
+  const made = evidence.journal.filter((fact): fact is Created => fact.kind === 'created' && fact.deed === null && fact.reference !== null);
+  return made.flatMap((fact) => {
+    const integration = fact.system === 'bevatel' ? (fact.reference ?? '').split('-')[0]?.toLowerCase() ?? '' : fact.system;
+    const partner: Place = { system: fact.system === 'bevatel' ? integration : 'bevatel', record: fact.reference ?? '' };
+    const former = lineage.partners(partner.system, partner.record, integration).filter(({ record }) => record !== fact.record && isKnown(record, integration, fact, evidence) && lives.endOf(fact.system, record, fact.at) !== null);
+    if (former.length === 0 || cameBack(partner, fact.at, lineage, lives) || isEditedFor(partner, former, fact, integration, evidence, lineage)) return [];
+    return [{ invariant: 'I9', class: 'unexplained', person: fact.person, what: `${fact.system}/${fact.record} was made again for ${fact.reference}, although ${former.map(({ record }) => record).join(' and ')} had ended and nothing was edited since` } satisfies Finding];
+  });
+}
+
+/** The product had decided on the pair before: else the end of a record is no news to it. */
+function isKnown(record: string, integration: string, { at }: Created, { decisions }: Evidence): boolean {
+  return decisions.some((one) => one.integration_id === integration && (one.bevatel_id === record || one.external_id === record) && one.bevatel_id !== null && one.external_id !== null && Number(one.decided_at) < at);
+}
+
+/** Itself, or whom it stands for in another integration. */
+function cameBack(partner: Place, at: number, lineage: Lineage, lives: Lives): boolean {
+  return [partner, ...lineage.around(partner)].some(({ system, record }) => lives.of(system, record).some((turn) => turn.kind === 'restored' && turn.at <= at));
+}
+
+function isEditedFor(partner: Place, former: readonly Place[], { at }: Created, integration: string, { schedule }: Evidence, lineage: Lineage): boolean {
+  if (schedule.dials.deletes[integration]?.versusEdit !== 'edit_wins') return false;
+  return GROUPS.some((group) => {
+    const known = new Set(former.flatMap(({ system, record }) => [...(lineage.standings(system, record, group).at(-1)?.holds ?? [])]));
+    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= at && [...standing.holds].some((edit) => !known.has(edit)));
+  });
+}
