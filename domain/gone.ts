@@ -146,6 +146,22 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
   return withId({ ...link, state }, side, survivor);
 }
 
+/** The same Bevatel contact under another id, since another integration had it made again: no merge, although the link follows as in one. */
+export function follow(link: Link, bevatelId: string, now: number): Link {
+  const { merged: _merged, ...state } = repoint(link, 'bevatel', bevatelId, now).state;
+  return { ...link, bevatelId, state };
+}
+
+/** What is gone on the side is being made again, as far as the link knows. */
+export function isMadeAgain({ state }: Link, side: Side): boolean {
+  return state.gone?.[side] !== undefined && state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
+}
+
+/** What one integration knows of the end of a Bevatel contact holds for all. */
+export function withEndOf(link: Link, { state: { gone } }: Link): Link {
+  return gone?.bevatel ? { ...link, state: { ...link.state, gone: { ...link.state.gone, bevatel: gone.bevatel } } } : link;
+}
+
 /**
  * The record goes on under another id, which explains an absence on its side: it is there again. Where only the partner is
  * gone, the survivor is more than that deletion spoke of.

@@ -6,7 +6,7 @@
  * transaction that records the answer; else they would take it for a new contact (I4).
  */
 import type { Link } from '../../domain/link.ts';
-import { repoint } from '../../domain/gone.ts';
+import { follow, withEndOf } from '../../domain/gone.ts';
 import type { LinkContext } from '../../domain/context.ts';
 import { leftBehind } from '../../domain/left-behind.ts';
 import type { Transaction } from '../../runtime/database.ts';
@@ -25,7 +25,7 @@ export async function followReplaced(transaction: Transaction, recorded: readonl
     const leader = replaced.get(stored.link.bevatelId ?? '');
     if (!leader || leader.after.integrationId === stored.link.integrationId || stored.link.erased || stored.link.state.formerOf !== undefined) return [];
     const rival = locked.find(({ link }) => link.integrationId === stored.link.integrationId && link.bevatelId === leader.after.bevatelId);
-    return rival && !isUntouched(rival) ? [] : [{ before: withEnd(stored.link, leader.before), link: followed(stored.link, leader.after.bevatelId ?? '', now), rival }];
+    return rival && !isUntouched(rival) ? [] : [{ before: withEndOf(stored.link, leader.before), link: follow(stored.link, leader.after.bevatelId ?? '', now), rival }];
   });
   const absorbed = followers.flatMap(({ rival }) => rival?.link ?? []);
   replaceMatchKeys(transaction, absorbed, []);
@@ -43,17 +43,6 @@ interface Replaced {
 function keepTombstones(transaction: Transaction, replaced: readonly Replaced[], context: LinkContext, newId: () => string, now: number): void {
   const tombstones = replaced.flatMap(({ before, after }) => leftBehind(before, after, newId, context));
   saveLinks(transaction, tombstones.map((link) => ({ link, lane: null, lease: 'keep' })), [], now);
-}
-
-/** What the leader knows of the contact's end holds for all. */
-function withEnd(link: Link, { state: { gone } }: Link): Link {
-  return gone?.bevatel ? { ...link, state: { ...link.state, gone: { ...link.state.gone, bevatel: gone.bevatel } } } : link;
-}
-
-/** The same contact under another id: no merge, although the link follows as in one. */
-function followed(link: Link, id: string, now: number): Link {
-  const { merged: _merged, ...state } = repoint(link, 'bevatel', id, now).state;
-  return { ...link, bevatelId: id, state };
 }
 
 /** The new contact was seen on its own first, and nothing has been made of it yet. */

@@ -5,6 +5,7 @@
  * Outcomes are named, never thrown: the consumer loop knows what to do with each.
  */
 import type { Pool } from 'pg';
+import { isMadeAgain } from '../../domain/gone.ts';
 import { matchIdentityBuckets, matchKeys } from '../../domain/match.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
@@ -18,7 +19,7 @@ import type { Lane } from '../../schemas/value.ts';
 import { insertDecisions } from '../../store/decisions.ts';
 import { haltIntegration } from '../../store/integrations.ts';
 import { lockLinks, saveLinks } from '../../store/links.ts';
-import type { RecordRef } from '../../store/links.ts';
+import type { RecordRef, StoredLink } from '../../store/links.ts';
 import { markListings } from '../../store/listing-marks.ts';
 import { findByMatchKeys, lockIdentities, replaceMatchKeys } from '../../store/match-keys.ts';
 import { insertErasures } from '../../store/erasures.ts';
@@ -122,7 +123,17 @@ async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes
     matchKeys(spoke.context.mapping, spoke.integration, change.side, change.image).map((matchKey) => ({ tenantId: change.tenantId, integrationId: spoke.integration.integration, matchKey })))));
   lockIdentities(transaction, keys.flatMap(({ tenantId, integrationId, matchKey }) => matchIdentityBuckets([matchKey]).map((bucket) => ({ tenantId, integrationId, bucket }))));
   const found = await findByMatchKeys(transaction, keys);
-  return new Workspace(await lockLinks(transaction, records, found), found);
+  const locked = await lockLinks(transaction, records, found);
+  return new Workspace([...locked, ...await followersOf(transaction, locked)], found);
+}
+
+/** Links that share a Bevatel contact which one of these is having made again: they follow it. */
+async function followersOf(transaction: Transaction, locked: readonly StoredLink[]): Promise<readonly StoredLink[]> {
+  const led = locked.filter(({ link }) => isMadeAgain(link, 'bevatel'));
+  if (led.length === 0) return [];
+  const known = new Set(locked.map(({ link }) => `${link.integrationId}|${link.linkId}`));
+  const sharing = await lockLinks(transaction, led.map(({ link }) => ({ tenantId: link.tenantId, integrationId: null, side: 'bevatel' as const, recordId: link.bevatelId ?? '' })));
+  return sharing.filter(({ link }) => !known.has(`${link.integrationId}|${link.linkId}`));
 }
 
 /** The records whose links a change touches: its own, a merge's survivor, and while matching also named partners and absorbed ids. */

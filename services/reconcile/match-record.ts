@@ -4,13 +4,13 @@
  */
 import { chooseMatch } from '../../domain/match.ts';
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
-import { afterMerge, replaced } from '../../domain/gone.ts';
+import { afterMerge, follow, isMadeAgain, replaced, withEndOf } from '../../domain/gone.ts';
 import { leftBehind } from '../../domain/left-behind.ts';
 import type { LinkContext } from '../../domain/context.ts';
 import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { otherSide } from '../../schemas/value.ts';
-import type { Lane, Side } from '../../schemas/value.ts';
+import type { Lane } from '../../schemas/value.ts';
 import type { Entry, Workspace } from './workspace.ts';
 
 export interface Matching {
@@ -25,7 +25,23 @@ export interface Matching {
 }
 
 export function matchRecord(workspace: Workspace, request: Matching): Entry {
-  return byAbsorbedId(workspace, request) ?? byReference(workspace, request) ?? byKeys(workspace, request);
+  return byFollowing(workspace, request) ?? byAbsorbedId(workspace, request) ?? byReference(workspace, request) ?? byKeys(workspace, request);
+}
+
+/**
+ * Hub and spoke: another integration had the Bevatel contact made again, and this is what came of it, seen before the
+ * answer. The link follows, as it would with the answer (services/deliver/followers.ts).
+ */
+function byFollowing(workspace: Workspace, request: Matching): Entry | null {
+  const { change, tenantId, integrationId, now, newId, context } = request;
+  if (change.side !== 'bevatel') return null;
+  const leader = Object.entries(change.references).flatMap(([system, id]) => (system === integrationId ? [] : workspace.leader(tenantId, system, id, change.recordId) ?? [])).at(0);
+  const entry = leader && workspace.find(tenantId, integrationId, 'bevatel', leader.bevatelId ?? '');
+  if (!leader || !entry || entry.link.erased || entry.link.state.formerOf !== undefined) return null;
+  const before = withEndOf(entry.link, leader);
+  workspace.change(entry, follow(entry.link, change.recordId, now), null, now);
+  for (const tombstone of leftBehind(before, entry.link, newId, context)) workspace.create(tombstone, []);
+  return entry;
 }
 
 /** The record names its partner: attach it, unless the partner is paired with another record already. */
@@ -36,6 +52,7 @@ function byReference(workspace: Workspace, request: Matching): Entry | null {
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
   if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: request.now, by: 'parted' });
+  // What is gone there is being made again: this is what came of it, seen before its answer.
   if (isMadeAgain(partner.link, change.side)) return takePlace(workspace, partner, request);
   return idOn(partner.link, change.side) === null ? attach(workspace, partner, request) : reserve(workspace, request, hold('possible_duplicate', [partner.link], request.now));
 }
@@ -43,11 +60,6 @@ function byReference(workspace: Workspace, request: Matching): Entry | null {
 /** The two were parted, and no operator has said since that they belong together. */
 function isApart(link: Link, { change }: Pick<Matching, 'change'>): boolean {
   return link.state.apart?.some((one) => one.side === change.side && one.id === change.recordId) === true;
-}
-
-/** What is gone there is being made again: this is what came of it, seen before its answer. */
-function isMadeAgain(link: Link, side: Side): boolean {
-  return link.state.gone?.[side] !== undefined && link.state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
 }
 
 function takePlace(workspace: Workspace, entry: Entry, request: Matching): Entry {

@@ -3,6 +3,7 @@
  * once at the end. In-batch duplicates meet each other here as they would in the table.
  */
 import { dueOf } from '../../domain/due.ts';
+import { isMadeAgain } from '../../domain/gone.ts';
 import type { Link } from '../../domain/link.ts';
 import { idOn } from '../../domain/link.ts';
 import { LANES, SIDES } from '../../schemas/value.ts';
@@ -27,6 +28,8 @@ export class Workspace {
   readonly #entries = new Set<Entry>();
   readonly #byRecord = new Map<string, Entry[]>();
   readonly #byKey = new Map<string, Set<Entry>>();
+  /** Links whose Bevatel contact was made again, as they were before. */
+  readonly #led = new Map<string, Link>();
 
   constructor(stored: readonly StoredLink[], keys: readonly MatchKeyRow[]) {
     const keysOf = Map.groupBy(keys, (row) => `${row.tenantId}|${row.integrationId}|${row.linkId}`);
@@ -35,6 +38,13 @@ export class Workspace {
       const matchKeys = keysOf.get(`${tenantId}|${integrationId}|${linkId}`)?.map((row) => row.matchKey) ?? [];
       this.#add({ stored: one, link: one.link, lane: null, isChanged: false, matchKeys, keysChanged: false });
     }
+  }
+
+  /** The link as it was before this contact took the place of another one in it, in this batch or now; undefined when none did. */
+  leader(tenantId: string, integrationId: string, externalId: string, bevatelId: string): Link | undefined {
+    const link = this.find(tenantId, integrationId, 'external', externalId)?.link;
+    if (link && link.bevatelId === bevatelId) return this.#led.get(link.linkId);
+    return link && isMadeAgain(link, 'bevatel') ? link : undefined;
   }
 
   find(tenantId: string, integrationId: string, side: Side, recordId: string): Entry | undefined {
@@ -72,6 +82,7 @@ export class Workspace {
   change(entry: Entry, link: Link, lane: Lane | null, now: number): void {
     const before = entry.link;
     if (link === before) return;
+    if (before.bevatelId !== null && before.bevatelId !== link.bevatelId && isMadeAgain(before, 'bevatel')) this.#led.set(link.linkId, before);
     const wasDue = entry.stored !== null && dueOf(entry.stored.link, now) !== null;
     const current = entry.lane ?? (wasDue ? (entry.stored?.lane ?? null) : null);
     entry.lane = lane === null || (current !== null && LANES.indexOf(lane) >= LANES.indexOf(current)) ? current : lane;

@@ -25,7 +25,7 @@ export function judge(evidence: Evidence): Judgement {
   return {
     findings: [
       ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words, lives), ...judgeWrites(evidence, lineage, words),
-      ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives),
+      ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives, words),
     ],
     blindWindows: edits.blindWindows,
   };

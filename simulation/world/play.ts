@@ -31,6 +31,8 @@ const PATIENCE_MS = 3 * HOUR_MS;
 /** After healing every poll must have looked again at least twice. */
 const HEALING_MS = 120_000;
 const LAZY = 10;
+/** What was committed last is on its way to its topic. */
+const RELAY_MS = 2_000;
 
 export async function play(world: World): Promise<Played> {
   try {
@@ -58,6 +60,7 @@ async function playToEnd(world: World): Promise<Played> {
   const before = writesIn(world.journal);
   repeat(world);
   const repeated = await listAgain(world);
+  await scheduler.runTo(scheduler.now + RELAY_MS);
   return { unrest: repeated, idleWrites: writesIn(world.journal) - before };
 }
 
