@@ -62,7 +62,9 @@ class EditJudge {
   isKept(edit: Edit): boolean {
     const known = this.#known.get(edit.id);
     if (known !== undefined) return known;
-    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isTypedAlike(edit) || this.#isInBlindWindow(edit) || this.#isRemoved(edit);
+    // Of two that depend on each other neither is kept for the other's sake.
+    this.#known.set(edit.id, false);
+    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isTypedAlike(edit) || this.#isTypedThere(edit) || this.#isInBlindWindow(edit) || this.#isRemoved(edit);
     this.#known.set(edit.id, kept);
     return kept;
   }
@@ -158,6 +160,15 @@ class EditJudge {
     const until = standings.find(({ at }) => at > edit.at)?.at ?? Infinity;
     return this.#lineage.sendings.some(({ at, system, record, group, meaning }) => system === edit.system && record === edit.record && group === edit.group && meaning === edit.meaning
       && at <= until && at >= edit.at - LATE_MS);
+  }
+
+  /** What was being carried to the partner was typed there as well: the two are one, and what became of that edit became of both. */
+  #isTypedThere(edit: Edit): boolean {
+    const { edits, sendings } = this.#lineage;
+    return edits.some((other) => other.group === edit.group && other.meaning === edit.meaning && other.system !== edit.system
+      && this.#family(edit).some(({ system, record }) => system === other.system && record === other.record)
+      && sendings.some(({ at, system, record, group, meaning }) => system === other.system && record === other.record && group === edit.group && meaning === edit.meaning && at >= edit.at && at >= other.at && at - other.at <= LATE_MS)
+      && this.isKept(other));
   }
 
   /**
