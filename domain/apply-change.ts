@@ -47,7 +47,7 @@ export function applyImage(link: Link, image: SideImage, context: LinkContext, o
   const { state: proved, landings } = proveAttempts(seenState, image, fold.outcome === 'folded', context, now);
   const isProof = proved.groups !== seenState.groups;
   const isUntold = fold.outcome === 'folded' && awaitsHistories(proved, image, context);
-  const present = presence === 'back' ? broughtBack(proved, side) : proved;
+  const present = presence === 'back' ? broughtBack(proved, side, now) : proved;
   const settled = settleReads(present, image, fold.outcome, isUntold, presence === 'ask', now);
   if (settled === link.state) return { link, verdict: isEcho ? 'echo' : fold.outcome === 'folded' ? 'unchanged' : fold.outcome, groups: [] };
   const decided = decideLink({ ...link, state: settled }, context, now);

@@ -104,10 +104,10 @@ export function presenceOf(gone: Gone, image: SideImage, context: LinkContext): 
  * The record is there again; where its partner is gone as well, that deletion is the older news. Where nobody told the
  * revision of its own deletion and that never settled, it may have been none: that it is there counts like an edit.
  */
-export function broughtBack(state: LinkState, side: Side): LinkState {
+export function broughtBack(state: LinkState, side: Side, now: number): LinkState {
   const { gone: before, ...rest } = withoutMerge(state.readDue?.[side]?.ofGone ? withoutRead(state, side) : state, side);
   const partner = before?.[otherSide(side)];
-  if (!partner) return rest;
+  if (!partner) return withoutFormer(rest, now);
   const isRestored = before?.[side]?.settledAt !== undefined || before?.[side]?.revision !== undefined;
   return { ...rest, gone: { [otherSide(side)]: { ...partner, ...(isRestored ? { revive: true } : { contested: true }) } } };
 }
@@ -117,6 +117,16 @@ function withoutMerge(state: LinkState, side: Side): LinkState {
   if (state.absorbed?.side !== side) return state;
   const { absorbed: _absorbed, merge: _merge, ...rest } = state;
   return rest;
+}
+
+/**
+ * A record comes back whose link has gone on without it. What was parted stays so; where another record has taken its
+ * place, the person is there twice, and an operator decides (I4).
+ */
+function withoutFormer(state: LinkState, now: number): LinkState {
+  if (state.formerOf === undefined) return state;
+  const { formerOf, forgetAt: _forgetAt, ...rest } = state;
+  return rest.apart ? { ...rest, alone: { since: now, reason: 'unlinked' } } : { ...rest, hold: { kind: 'possible_duplicate', since: now, candidates: [formerOf] } };
 }
 
 /** Another record takes the place of the one that is gone: what was known of that one does not hold for it. */
@@ -132,7 +142,7 @@ export function replaced(link: Link, side: Side, id: string): Link {
 
 /** A merge moved the record to another id: the link follows, and the survivor is read before anything is decided. */
 export function repoint(link: Link, side: Side, survivor: string, now: number): Link {
-  const merged = afterMerge(link.state, side);
+  const merged = afterMerge(link.state, side, now);
   const seen = merged.seen[side];
   const state: LinkState = {
     ...merged,
@@ -143,20 +153,36 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
   return withId({ ...link, state }, side, survivor);
 }
 
+/** The same Bevatel contact under another id, since another integration had it made again: no merge, although the link follows as in one. */
+export function follow(link: Link, bevatelId: string, now: number): Link {
+  const { merged: _merged, ...state } = repoint(link, 'bevatel', bevatelId, now).state;
+  return { ...link, bevatelId, state };
+}
+
+/** What is gone on the side is being made again, as far as the link knows. */
+export function isMadeAgain({ state }: Link, side: Side): boolean {
+  return state.gone?.[side] !== undefined && state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
+}
+
+/** What one integration knows of the end of a Bevatel contact holds for all. */
+export function withEndOf(link: Link, { state: { gone } }: Link): Link {
+  return gone?.bevatel ? { ...link, state: { ...link.state, gone: { ...link.state.gone, bevatel: gone.bevatel } } } : link;
+}
+
 /**
  * The record goes on under another id, which explains an absence on its side: it is there again. Where only the partner is
  * gone, the survivor is more than that deletion spoke of.
  */
-export function afterMerge(state: LinkState, side: Side): LinkState {
+export function afterMerge(state: LinkState, side: Side, now: number): LinkState {
   if (!state.gone) return state;
-  if (state.gone[side]) return broughtBack(state, side);
+  if (state.gone[side]) return broughtBack(state, side, now);
   const partner = state.gone[otherSide(side)];
   return partner ? { ...state, gone: { [otherSide(side)]: { ...partner, contested: true } } } : state;
 }
 
-/** When a record of the link was found gone, or its deletion parted the pair, the latest; null when all are there, or nothing may be shown of them any more. */
+/** When a record of the link was found gone, or its deletion parted the pair, the latest; null when all are there, nothing may be shown of them any more, or another link goes on for it. */
 export function goneAt({ state, erased }: Link): number | null {
   const unlinked = state.alone?.reason === PARTED ? undefined : state.alone;
-  if (erased || (!state.gone && !unlinked)) return null;
+  if (erased || state.formerOf !== undefined || (!state.gone && !unlinked)) return null;
   return Math.max(state.gone?.bevatel?.at ?? 0, state.gone?.external?.at ?? 0, unlinked?.since ?? 0);
 }

@@ -246,6 +246,8 @@ export interface LinkState {
   readonly apart?: readonly Parted[];
   /** No partner is created for the record, and why. */
   readonly alone?: { readonly since: number; readonly reason: string };
+  /** Of a tombstone: the link that went on without the record (domain/left-behind.ts). */
+  readonly formerOf?: string;
   /** When the last images of what was deleted are to be forgotten. */
   readonly forgetAt?: number;
   /** Of an erased link: the erasure's id, and the sides whose record is still to be erased in its system. */

@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util';
 import { openPlace } from './place.ts';
 import { simulate } from './simulate.ts';
 import { isGood, tally } from './tally.ts';
-import type { Ran, Shrunk } from './worker.ts';
+import { tellFindings, tellShrunk } from './tell.ts';
+import type { Ran } from './worker.ts';
 
 interface Wish {
   readonly from: number;
@@ -37,12 +38,13 @@ function readWish(): Wish {
 async function main(wish: Wish): Promise<boolean> {
   // With --json everything but the last line goes where a pipe does not see it.
   const say = (line: string): void => { (wish.isJson ? console.error : console.log)(line); };
+  const sayAll = (lines: readonly string[]): void => lines.forEach(say);
   const place = await openPlace(process.env['SIMULATION_DATABASE_URL']);
   const leave = (): void => { void place.close().finally(() => process.exit(1)); };
   process.once('SIGINT', leave).once('SIGTERM', leave);
   try {
     const begun = performance.now();
-    const runs = await simulate({ ...wish, place, onRan: (run) => sayRun(run, wish, say), onShrunk: (shrunk) => sayShrunk(shrunk, say) });
+    const runs = await simulate({ ...wish, place, onRan: (run) => sayAll([...told(run, wish), ...tellFindings(run)]), onShrunk: (shrunk) => sayAll(tellShrunk(shrunk)) });
     const totals = tally(runs);
     const seconds = (performance.now() - begun) / 1_000;
     const { hashes, ...figures } = totals;
@@ -55,17 +57,8 @@ async function main(wish: Wish): Promise<boolean> {
   }
 }
 
-function sayRun({ seed, findings, story }: Ran, { trace }: Wish, say: (line: string) => void): void {
-  if (trace) say([`seed ${seed}:`, ...story].join('\n'));
-  for (const { invariant, what } of findings) say(`seed ${seed}: ${invariant}: ${what}`);
-  if (findings.length > 0) say(`  again: npm run simulate -- --from ${seed} --seeds 1 --trace`);
-}
-
-function sayShrunk({ seed, schedule, findings, story }: Shrunk, say: (line: string) => void): void {
-  const { dials, deeds, faults } = schedule;
-  say(`\nThe story of seed ${seed}, with ${deeds.length} deeds and ${faults.length} faults left, ${JSON.stringify(dials)}:`);
-  for (const line of story) say(line);
-  for (const { invariant, what } of findings) say(`→ ${invariant}: ${what}`);
+function told({ seed, story }: Ran, { trace }: Wish): string[] {
+  return trace ? [`seed ${seed}:`, ...story] : [];
 }
 
 function round(value: number): number {

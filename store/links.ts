@@ -114,10 +114,10 @@ export interface LinkWrite {
   readonly dueAt?: number | null;
 }
 
-/** Inserts new links and updates known ones, one statement each. Locked rows only, so nothing is lost (I6). */
+/** Updates known links, then inserts new ones, which may have an id that a known one gives up; one statement each. Locked rows only, so nothing is lost (I6). */
 export function saveLinks(transaction: Transaction, inserted: readonly LinkWrite[], updated: readonly LinkWrite[], now: number): void {
-  if (inserted.length > 0) transaction.send({ name: 'insert-links', text: INSERT, values: columns(inserted, now) });
   if (updated.length > 0) transaction.send({ name: 'update-links', text: UPDATE, values: columns(updated, now) });
+  if (inserted.length > 0) transaction.send({ name: 'insert-links', text: INSERT, values: columns(inserted, now) });
 }
 
 const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::bigint[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::bigint[], $13::smallint[], $14::boolean[], $15::bigint[])

@@ -5,6 +5,7 @@
  * Outcomes are named, never thrown: the consumer loop knows what to do with each.
  */
 import type { Pool } from 'pg';
+import { isMadeAgain } from '../../domain/gone.ts';
 import type { Codec } from '../../runtime/codec.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
@@ -129,6 +130,15 @@ async function commitBatch(transaction: Transaction, deps: CommitDeps, batch: Ba
   return { kind: 'COMMITTED', decisions: result.decisions.map(({ decision }) => decision), due, quarantined: dead.length + invalid.length, decidedAt: now };
 }
 
+/** Links that share a Bevatel contact which one of these is having made again: they follow it. */
+async function followersOf(transaction: Transaction, locked: readonly StoredLink[]): Promise<readonly StoredLink[]> {
+  const led = locked.filter(({ link }) => isMadeAgain(link, 'bevatel'));
+  if (led.length === 0) return [];
+  const known = new Set(locked.map(({ link }) => `${link.integrationId}|${link.linkId}`));
+  const sharing = await lockLinks(transaction, led.map(({ link }) => ({ tenantId: link.tenantId, integrationId: null, side: 'bevatel' as const, recordId: link.bevatelId ?? '' })));
+  return sharing.filter(({ link }) => !known.has(`${link.integrationId}|${link.linkId}`));
+}
+
 interface Opened {
   readonly workspace: Workspace;
   readonly redirects: KnownRedirects;
@@ -146,7 +156,7 @@ async function openWorkspace(transaction: Transaction, deps: CommitDeps, changes
   });
   const stored = await lockGroups(transaction, deps, told, [...records, ...survivors], matching.further);
   await redirects.read(transaction, partnersIn(stored, told));
-  return { workspace: new Workspace(stored, mappingOf, true), redirects };
+  return { workspace: new Workspace([...stored, ...await followersOf(transaction, stored)], mappingOf, true), redirects };
 }
 
 function oldIdOf({ tenantId, integrationId, side, recordId }: RecordRef): OldId {

@@ -3,6 +3,7 @@ import { applyChange } from '../../domain/apply-change.ts';
 import { sameOn } from '../../domain/compare.ts';
 import type { LinkContext, OwnTimes } from '../../domain/context.ts';
 import { NO_OWN_TIMES } from '../../domain/context.ts';
+import { leftBehind } from '../../domain/left-behind.ts';
 import { pick } from '../../domain/link.ts';
 import type { Link } from '../../domain/link.ts';
 import { sideImage } from '../../domain/fold.ts';
@@ -118,10 +119,11 @@ function decideOne(workspace: Workspace, spoke: Spoke, change: ContactChange, kn
   return [...matchedAfter(workspace, spoke, { ...found, entry, before, isKnown: known !== undefined }, own, input), ...absorbed];
 }
 
-function applied(workspace: Workspace, { context }: Spoke, change: ContactChange, entry: Entry, { lane, now }: BatchInput): Decided {
+function applied(workspace: Workspace, { context }: Spoke, change: ContactChange, entry: Entry, { lane, now, newId }: BatchInput): Decided {
   const before = entry.link;
   const result = applyChange(before, mappedOnly(change, context), context, ownTimesOf(workspace, before, context), now);
   workspace.change(entry, result.link, result.verdict === 'echo' ? null : lane, now);
+  for (const tombstone of leftBehind(before, result.link, newId, context)) workspace.create(tombstone);
   // Parted from its partner just now, it may match another.
   if (!isOneSided(before) && isOneSided(entry.link) && !entry.link.erased) workspace.queue(entry);
   return result;

@@ -4,7 +4,8 @@
  */
 import { EMPTY_STATE, idOn, withId } from '../../domain/link.ts';
 import type { LinkContext } from '../../domain/context.ts';
-import { replaced } from '../../domain/gone.ts';
+import { follow, isMadeAgain, replaced, withEndOf } from '../../domain/gone.ts';
+import { leftBehind } from '../../domain/left-behind.ts';
 import type { Link, LinkHold, LinkState, Parted } from '../../domain/link.ts';
 import { isMatchHold } from '../../domain/match-hold.ts';
 import { mergeLinks } from '../../domain/merge.ts';
@@ -32,8 +33,24 @@ export interface Found {
 }
 
 export function matchRecord(workspace: Workspace, request: Request): Found {
-  const known = byAbsorbedId(workspace, request) ?? byReference(workspace, request);
+  const known = byFollowing(workspace, request) ?? byAbsorbedId(workspace, request) ?? byReference(workspace, request);
   return known ? { entry: known, isNew: false } : { entry: reserve(workspace, request, null), isNew: true };
+}
+
+/**
+ * Hub and spoke: another integration had the Bevatel contact made again, and this is what came of it, seen before the
+ * answer. The link follows, as it would with the answer (services/deliver/followers.ts).
+ */
+function byFollowing(workspace: Workspace, request: Request): Entry | null {
+  const { change, tenantId, integrationId, now, newId, context } = request;
+  if (change.side !== 'bevatel') return null;
+  const leader = Object.entries(change.references).flatMap(([system, id]) => (system === integrationId ? [] : workspace.leader(tenantId, system, id, change.recordId) ?? [])).at(0);
+  const entry = leader && workspace.find(tenantId, integrationId, 'bevatel', leader.bevatelId ?? '');
+  if (!leader || !entry || entry.link.erased || entry.link.state.formerOf !== undefined) return null;
+  const before = withEndOf(entry.link, leader);
+  workspace.change(entry, follow(entry.link, change.recordId, now), null, now);
+  for (const tombstone of leftBehind(before, entry.link, newId, context)) workspace.create(tombstone);
+  return entry;
 }
 
 /** The record names its partner: attach it, unless the partner is paired with another record already. */
@@ -44,6 +61,7 @@ function byReference(workspace: Workspace, request: Request): Entry | null {
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
   if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: now, by: 'parted' });
+  // What is gone there is being made again: this is what came of it, seen before its answer.
   if (isMadeAgain(partner.link, change.side)) return takePlace(workspace, partner, request);
   if (idOn(partner.link, change.side) === null) return attach(workspace, partner, request);
   return reserve(workspace, request, { kind: 'possible_duplicate', since: now, candidates: [partner.link.linkId], rule: 'reference' });
@@ -54,13 +72,11 @@ function isApart(link: Link, { change }: Pick<Request, 'change'>): boolean {
   return link.state.apart?.some((one) => one.side === change.side && one.id === change.recordId) === true;
 }
 
-/** What is gone there is being made again: this is what came of it, seen before its answer. */
-function isMadeAgain(link: Link, side: Side): boolean {
-  return link.state.gone?.[side] !== undefined && link.state.attempts.some((attempt) => attempt.side === side && attempt.kind === 'create');
-}
-
 function takePlace(workspace: Workspace, entry: Entry, request: Request): Entry {
-  workspace.change(entry, replaced(entry.link, request.change.side, request.change.recordId), null, request.now);
+  const { change: { side, recordId }, now, newId, context } = request;
+  const before = entry.link;
+  workspace.change(entry, replaced(before, side, recordId), null, now);
+  for (const tombstone of leftBehind(before, entry.link, newId, context)) workspace.create(tombstone);
   return entry;
 }
 

@@ -3,6 +3,7 @@
  * once at the end. In-batch duplicates meet each other here as they would in the table.
  */
 import { dueOf } from '../../domain/due.ts';
+import { isMadeAgain } from '../../domain/gone.ts';
 import type { Mapping } from '../../domain/lenses/mapping.ts';
 import type { Link } from '../../domain/link.ts';
 import { idOn } from '../../domain/link.ts';
@@ -36,11 +37,20 @@ export class Workspace {
   readonly #byKey: Map<string, Set<Entry>> | null;
   readonly #queued = new Set<Entry>();
   readonly #released = new Map<Entry, Side>();
+  /** Links whose Bevatel contact was made again, as they were before. */
+  readonly #led = new Map<string, Link>();
 
   constructor(stored: readonly StoredLink[], mappingOf: MappingOf, isMatching: boolean) {
     this.#mappingOf = mappingOf;
     this.#byKey = isMatching ? new Map() : null;
     for (const one of stored) this.#add({ stored: one, link: one.link, lane: null, isChanged: false, isEnded: false });
+  }
+
+  /** The link as it was before this contact took the place of another one in it, in this batch or now; undefined when none did. */
+  leader(tenantId: string, integrationId: string, externalId: string, bevatelId: string): Link | undefined {
+    const link = this.find(tenantId, integrationId, 'external', externalId)?.link;
+    if (link && link.bevatelId === bevatelId) return this.#led.get(link.linkId);
+    return link && isMadeAgain(link, 'bevatel') ? link : undefined;
   }
 
   find(tenantId: string, integrationId: string, side: Side, recordId: string): Entry | undefined {
@@ -77,6 +87,7 @@ export class Workspace {
   change(entry: Entry, link: Link, lane: Lane | null, now: number): void {
     const before = entry.link;
     if (link === before) return;
+    if (before.bevatelId !== null && before.bevatelId !== link.bevatelId && isMadeAgain(before, 'bevatel')) this.#led.set(link.linkId, before);
     const current = this.laneOf(entry, now);
     entry.lane = lane === null || (current !== null && LANES.indexOf(lane) >= LANES.indexOf(current)) ? current : lane;
     this.#unindexKeys(entry);

@@ -32,6 +32,8 @@ export class Database {
   static async open(databaseUrl: string, io: RealIo): Promise<Database> {
     const pool = createPool({ databaseUrl, applicationName: 'simulation', max: 2, onError: () => undefined });
     const clients = [await pool.connect(), await pool.connect()] as const;
+    // Nothing here need survive the server.
+    for (const client of clients) await client.query('set synchronous_commit = off');
     const { rows } = await clients[1].query<{ name: string }>("select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'tenant_id' order by 1");
     return new Database(pool, clients, io, rows.map(({ name }) => name));
   }

@@ -2,10 +2,11 @@
  * I2, no lost edit. Each edit is the final value, or was edited on top of, or was overridden by a verdict that names it,
  * or waits where an operator sees it. An edit that fell into a window that its system leaves blind is excused and counted.
  */
-import type { Created, Fact, Read, Written } from '../journal.ts';
+import type { Created, Fact, Read, Removed, Written } from '../journal.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Evidence, Finding } from './evidence.ts';
-import type { Edit, Lineage, Standing } from './lineage.ts';
+import type { Lives } from './lives.ts';
+import type { Edit, Lineage, Place, Standing } from './lineage.ts';
 import { sideOf } from './lineage.ts';
 import { meaningOfValues } from './meaning.ts';
 import type { Said, Words } from './words.ts';
@@ -15,8 +16,8 @@ export interface EditsJudged {
   readonly blindWindows: number;
 }
 
-export function judgeEdits(evidence: Evidence, lineage: Lineage, words: Words): EditsJudged {
-  const judge = new EditJudge(evidence, lineage, words);
+export function judgeEdits(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): EditsJudged {
+  const judge = new EditJudge(evidence, lineage, words, lives);
   const findings = lineage.edits.filter((edit) => !judge.isKept(edit)).map((edit): Finding => ({
     invariant: 'I2', class: 'lost', person: lineage.personOf(edit.system, edit.record),
     what: `the edit ${edit.deed} of ${edit.group.name} in ${edit.system}/${edit.record} (${JSON.stringify(edit.meaning)}) is lost: it is not the final value, and nothing says what became of it`,
@@ -26,11 +27,6 @@ export function judgeEdits(evidence: Evidence, lineage: Lineage, words: Words): 
 
 /** So long a write may still be on its way. */
 const LATE_MS = 3_600_000;
-
-interface Place {
-  readonly system: string;
-  readonly record: string;
-}
 
 interface Trace {
   readonly place: Place;
@@ -46,11 +42,13 @@ class EditJudge {
   readonly #evidence: Evidence;
   readonly #lineage: Lineage;
   readonly #words: Words;
+  readonly #lives: Lives;
   readonly #known = new Map<number, boolean>();
   readonly #guards: readonly Read[];
   #blindWindows = 0;
 
-  constructor(evidence: Evidence, lineage: Lineage, words: Words) {
+  constructor(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives) {
+    this.#lives = lives;
     this.#evidence = evidence;
     this.#lineage = lineage;
     this.#words = words;
@@ -64,14 +62,16 @@ class EditJudge {
   isKept(edit: Edit): boolean {
     const known = this.#known.get(edit.id);
     if (known !== undefined) return known;
-    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isTypedAlike(edit) || this.#isInBlindWindow(edit);
+    // Of two that depend on each other neither is kept for the other's sake.
+    this.#known.set(edit.id, false);
+    const kept = this.#isFinal(edit) || this.#isEditedSince(edit) || this.#hasEnded(edit) || this.#waits(edit) || this.#isOverridden(edit) || this.#wasShared(edit) || this.#isUnedited(edit) || this.#isTypedAlike(edit) || this.#isTypedThere(edit) || this.#isInBlindWindow(edit) || this.#isRemoved(edit);
     this.#known.set(edit.id, kept);
     return kept;
   }
 
-  /** It stands behind what a record of its family shows in the end, or is shown again where it was made. */
+  /** It stands behind what a record of its family shows in the end, or showed whoever ended it; or is shown again where it was made. */
   #isFinal(edit: Edit): boolean {
-    return this.#family(edit).some(({ system, record }) => {
+    return this.#family(edit).filter(({ system, record }) => !this.#lives.isRemoved(system, record)).some(({ system, record }) => {
       const last = this.#lineage.standings(system, record, edit.group).at(-1);
       return last !== undefined && (last.holds.has(edit.id) || (system === edit.system && record === edit.record && last.meaning === edit.meaning));
     });
@@ -79,11 +79,8 @@ class EditJudge {
 
   /** Its own record, that record's partners, and theirs. */
   #family(edit: Edit): readonly Place[] {
-    const integrations = Object.keys(this.#evidence.schedule.dials.systems);
-    const partnersOf = ({ system, record }: Place): Place[] => integrations.flatMap((integration) => this.#lineage.partner(system, record, integration) ?? []);
     const own: Place = { system: edit.system, record: edit.record };
-    const partners = partnersOf(own);
-    return [...new Map([own, ...partners, ...partners.flatMap(partnersOf)].map((place) => [`${place.system}/${place.record}`, place])).values()];
+    return [...new Map([own, ...this.#lineage.around(own)].map((place) => [`${place.system}/${place.record}`, place])).values()];
   }
 
   /** Every value that it stood behind, wherever it was carried, with what was said of that value there from then on. */
@@ -103,14 +100,28 @@ class EditJudge {
   }
 
   /** The record was taken out of the system by people; its end is what they wanted. */
-  #hasEnded(edit: Edit): boolean {
-    return this.#evidence.records.some((record) => record.system === edit.system && record.id === edit.record && !record.isLive);
+  #hasEnded({ system, record }: Edit): boolean {
+    return this.#lives.endOf(system, record) !== null && !this.#lives.isRemoved(system, record);
+  }
+
+  /**
+   * The product took the record away, and may have: deletions go before edits, or nothing told of the edit between the last
+   * look and a removal that can have no condition.
+   */
+  #isRemoved(edit: Edit): boolean {
+    const { deletes } = this.#evidence.schedule.dials;
+    const removals = this.#family(edit).flatMap(({ system, record }) => this.#lives.isRemoved(system, record) ?? []);
+    if (removals.some(({ integration }) => deletes[integration]?.versusEdit === 'delete_wins')) return true;
+    const isBlind = removals.some((removal) => removal.system === edit.system && removal.record === edit.record && this.#dialsOf(edit.system) !== undefined
+      && this.#dialsOf(edit.system)?.kind !== 'strict' && !this.#isSeenBefore(edit, removal));
+    if (isBlind) this.#blindWindows += 1;
+    return isBlind;
   }
 
   #waits(edit: Edit): boolean {
     if (this.#evidence.quarantined.has(`${edit.system}/${edit.record}`)) return true;
     return this.#words.linksOf(edit.system, edit.record).some((link) => {
-      if (this.#words.halted(link) !== null) return true;
+      if (this.#words.halted(link) !== null && !this.#lives.isRemoved(edit.system, edit.record)) return true;
       const held = this.#words.held(link, edit.group);
       if (!held) return false;
       const shown = [
@@ -151,6 +162,15 @@ class EditJudge {
       && at <= until && at >= edit.at - LATE_MS);
   }
 
+  /** What was being carried to the partner was typed there as well: the two are one, and what became of that edit became of both. */
+  #isTypedThere(edit: Edit): boolean {
+    const { edits, sendings } = this.#lineage;
+    return edits.some((other) => other.group === edit.group && other.meaning === edit.meaning && other.system !== edit.system
+      && this.#family(edit).some(({ system, record }) => system === other.system && record === other.record)
+      && sendings.some(({ at, system, record, group, meaning }) => system === other.system && record === other.record && group === edit.group && meaning === edit.meaning && at >= edit.at && at >= other.at && at - other.at <= LATE_MS)
+      && this.isKept(other));
+  }
+
   /**
    * Nothing in the system could have told: it has no condition and no history, and the product's last look before the
    * write was before the edit; or our own value, which the system does not name as ours, was brought back as if somebody
@@ -180,9 +200,10 @@ class EditJudge {
 
   #sourcesOf(edit: Edit, { write, sources }: Standing): (Place & { readonly standing: Standing })[] {
     if (write?.kind !== 'written') return [];
-    const partner = this.#lineage.partner(edit.system, edit.record, write.integration);
-    const history = partner ? this.#lineage.standings(partner.system, partner.record, edit.group) : [];
-    return sources.flatMap((index) => (partner && history[index] ? [{ ...partner, standing: history[index] }] : []));
+    return sources.flatMap((source) => {
+      const standing = this.#lineage.standingOf(source, edit.group);
+      return standing ? [{ system: source.system, record: source.record, standing }] : [];
+    });
   }
 
   #dialsOf(system: string) {
@@ -190,13 +211,13 @@ class EditJudge {
   }
 
   /** The product looked at the record after the edit and before it sent the write. */
-  #isSeenBefore(edit: Edit, write: Written | Created): boolean {
-    const sentAt = write.kind === 'written' ? write.sentAt : write.at;
+  #isSeenBefore(edit: Edit, write: Written | Created | Removed): boolean {
+    const sentAt = write.kind === 'created' ? write.at : write.sentAt;
     const looked = this.#guards.filter((read) => read.system === edit.system && read.record === edit.record && read.at <= sentAt).at(-1);
     return looked !== undefined && looked.asOf >= edit.at;
   }
 
   #saidOf({ system, record }: Place, { group }: Edit): readonly Said[] {
-    return this.#words.linksOf(system, record).flatMap((link) => this.#words.said(link, group));
+    return this.#words.saidOf(system, record, group);
   }
 }

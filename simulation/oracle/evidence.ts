@@ -32,6 +32,10 @@ export interface LinkRow {
     readonly groups: Readonly<Record<string, unknown>>;
     readonly hold?: { readonly kind: string };
     readonly gone?: Readonly<Record<string, { readonly how: string }>>;
+    /** It has no partner, and gets none. */
+    readonly alone?: { readonly reason: string };
+    /** Waits for an approval. */
+    readonly guarded?: unknown;
   };
 }
 

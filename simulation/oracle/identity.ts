@@ -4,15 +4,16 @@ import { GROUPS } from '../schedule/groups.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import { sideOf } from './lineage.ts';
 import type { Lineage } from './lineage.ts';
+import type { Lives } from './lives.ts';
 import type { Words } from './words.ts';
 
 /** How long a record must have been there with its keys for the product to have known it: two polls and a little (ms). */
 const KNOWN_AFTER_MS = 90_000;
 const KEYS = GROUPS.filter(({ kind }) => kind === 'phone' || kind === 'email');
 
-export function judgeIdentity(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+export function judgeIdentity(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
   const made = evidence.journal.filter((fact): fact is Created => fact.kind === 'created' && fact.deed === null);
-  return [...linkedTwice(evidence), ...madeTwice(made), ...made.flatMap((fact) => madeBesideKnown(fact, evidence, lineage, words))];
+  return [...linkedTwice(evidence), ...madeTwice(made, lives), ...made.flatMap((fact) => madeBesideKnown(fact, evidence, lineage, words, lives))];
 }
 
 function linkedTwice({ links }: Evidence): Finding[] {
@@ -25,18 +26,20 @@ function linkedTwice({ links }: Evidence): Finding[] {
   return [...seen].filter(([, count]) => count > 1).map(([key, count]) => ({ invariant: 'I4', class: 'duplicate', person: null, what: `${key} is in ${count} links` }));
 }
 
-/** One partner gets one record, also when the answer to its creation was lost. */
-function madeTwice(made: readonly Created[]): Finding[] {
+/** One partner has one record at a time, also when the answer to its creation was lost. */
+function madeTwice(made: readonly Created[], lives: Lives): Finding[] {
   const groups = Map.groupBy(made, ({ system, reference }) => `${system}/${reference}`);
-  return [...groups.values()].filter((facts) => facts.length > 1).map((facts) => ({
+  const isBeside = (one: Created, other: Created): boolean => other.at > one.at && lives.endOf(one.system, one.record, other.at) === null;
+  return [...groups.values()].filter((facts) => facts.some((one) => facts.some((other) => isBeside(one, other)))).map((facts) => ({
     invariant: 'I4', class: 'duplicate', person: facts[0]?.person ?? null, what: `${facts.map(({ system, record }) => `${system}/${record}`).join(' and ')} were created for the same partner ${facts[0]?.reference}`,
   }));
 }
 
 /** A record was created beside one of the same person that the product must have known by its keys. */
-function madeBesideKnown(fact: Created, evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+function madeBesideKnown(fact: Created, evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
   const keys = keysOf(fact.system, fact.record, fact.at, lineage);
-  const known = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record && other.at < fact.at - KNOWN_AFTER_MS);
+  const known = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record && other.at < fact.at - KNOWN_AFTER_MS
+    && lives.isThere(other.system, other.record, fact.at - KNOWN_AFTER_MS, fact.at));
   const twins = known.filter((other) => {
     const before = keysOf(other.system, other.record, fact.at - KNOWN_AFTER_MS, lineage);
     const then = keysOf(other.system, other.record, fact.at, lineage);

@@ -33,9 +33,21 @@ export interface Standing {
   readonly write: Written | Created | null;
   /** What the product sent, where a write made it. */
   readonly sent: Meaning | null;
-  /** The states of the source that the write may carry, by their place in its history; empty when no state explains it. */
-  readonly sources: readonly number[];
+  /** The states of its source that the write may carry; empty when no state explains it. */
+  readonly sources: readonly Source[];
   readonly holds: ReadonlySet<number>;
+}
+
+/** A state of a record's group, by its place in the history. */
+export interface Source extends Place {
+  readonly index: number;
+  /** Since when it stood. */
+  readonly at: number;
+}
+
+export interface Place {
+  readonly system: SystemName;
+  readonly record: string;
 }
 
 /** A value that was on its way to a group of a record. */
@@ -47,17 +59,17 @@ export class Lineage {
   readonly #standings = new Map<string, Standing[]>();
   readonly #raw = new Map<string, Image>();
   readonly #persons = new Map<string, string>();
-  /** `integration/external id` → Bevatel id, for all pairs that there ever were. */
-  readonly #bevatelOf = new Map<string, string>();
-  /** `integration/Bevatel id` → external id. */
-  readonly #externalOf = new Map<string, string>();
+  /** `integration/external id` → Bevatel ids, for all pairs that there ever were. */
+  readonly #bevatelOf = new Map<string, Set<string>>();
+  /** `integration/Bevatel id` → external ids. */
+  readonly #externalOf = new Map<string, Set<string>>();
 
   readonly #integrations: readonly string[];
 
-  constructor({ journal, links, schedule }: Evidence) {
+  constructor({ journal, links, decisions, schedule }: Evidence) {
     this.#integrations = Object.keys(schedule.dials.systems);
     for (const fact of journal) this.#pairUp(fact);
-    for (const { integration_id: integration, bevatel_id: bevatel, external_id: external } of links) {
+    for (const { integration_id: integration, bevatel_id: bevatel, external_id: external } of [...decisions, ...links]) {
       if (bevatel !== null && external !== null) this.#pair(integration, bevatel, external);
     }
     for (const fact of journal) this.#tell(fact);
@@ -67,14 +79,25 @@ export class Lineage {
     return this.#standings.get(keyOf(system, record, group)) ?? [];
   }
 
+  standingOf({ system, record, index }: Source, group: Group): Standing | undefined {
+    return this.standings(system, record, group)[index];
+  }
+
   personOf(system: SystemName, record: string): string | null {
     return this.#persons.get(`${system}/${record}`) ?? null;
   }
 
-  /** The record's partner in the integration; undefined when it never had one. */
-  partner(system: SystemName, record: string, integration: string): { readonly system: SystemName; readonly record: string } | undefined {
-    const id = system === 'bevatel' ? this.#externalOf.get(`${integration}/${record}`) : this.#bevatelOf.get(`${integration}/${record}`);
-    return id === undefined ? undefined : { system: system === 'bevatel' ? integration : 'bevatel', record: id };
+  /** The partners that the record ever had in the integration. */
+  partners(system: SystemName, record: string, integration: string): readonly Place[] {
+    const ids = system === 'bevatel' ? this.#externalOf.get(`${integration}/${record}`) : this.#bevatelOf.get(`${integration}/${record}`);
+    return [...(ids ?? [])].map((id) => ({ system: system === 'bevatel' ? integration : 'bevatel', record: id }));
+  }
+
+  /** Its partners in all integrations, and theirs. */
+  around({ system, record }: Place): readonly Place[] {
+    const of = (place: Place): Place[] => this.#integrations.flatMap((integration) => this.partners(place.system, place.record, integration));
+    const partners = of({ system, record });
+    return [...partners, ...partners.flatMap(of)];
   }
 
   #pairUp(fact: Fact): void {
@@ -90,8 +113,8 @@ export class Lineage {
   }
 
   #pair(integration: string, bevatel: string, external: string): void {
-    this.#bevatelOf.set(`${integration}/${external}`, bevatel);
-    this.#externalOf.set(`${integration}/${bevatel}`, external);
+    add(this.#bevatelOf, `${integration}/${external}`, bevatel);
+    add(this.#externalOf, `${integration}/${bevatel}`, external);
   }
 
   #tell(fact: Fact): void {
@@ -158,11 +181,13 @@ export class Lineage {
     }
   }
 
-  #sourcesOf(fact: Written | Created, integration: string, group: Group, meant: Meaning, sentAt: number): { sources: number[]; holds: Set<number> } {
-    const partner = this.partner(fact.system, fact.record, integration);
-    const history = partner ? this.standings(partner.system, partner.record, group) : [];
-    const sources = history.flatMap((standing, index) => (standing.at <= sentAt && standing.meaning === meant ? [index] : []));
-    return { sources, holds: new Set(sources.flatMap((index) => [...(history[index]?.holds ?? [])])) };
+  #sourcesOf(fact: Written | Created, integration: string, group: Group, meant: Meaning, sentAt: number): { sources: Source[]; holds: Set<number> } {
+    const partners = this.partners(fact.system, fact.record, integration);
+    // What is made again has what its former record had.
+    const former = fact.kind === 'created' ? partners.flatMap((partner) => this.partners(partner.system, partner.record, integration)).filter(({ record }) => record !== fact.record) : [];
+    const sources = [...partners, ...former].flatMap(({ system, record }) => this.standings(system, record, group)
+      .flatMap(({ at, meaning }, index): Source[] => (at <= sentAt && meaning === meant ? [{ system, record, index, at }] : [])));
+    return { sources, holds: new Set(sources.flatMap((source) => [...(this.standingOf(source, group)?.holds ?? [])])) };
   }
 
   /** Whoever merges two records sees both: what the loser held is held by the survivor. */
@@ -186,9 +211,8 @@ export class Lineage {
   /** Where a partner shows the same at this moment, whoever goes on from either side has seen what both hold. */
   #stand(system: SystemName, record: string, group: Group, made: Omit<Standing, 'holds'> & { readonly holds: Set<number> }): void {
     const standing: Standing = made;
-    const alike = this.#integrations.flatMap((integration) => {
-      const partner = this.partner(system, record, integration);
-      const theirs = partner ? this.#standings.get(keyOf(partner.system, partner.record, group)) : undefined;
+    const alike = this.#integrations.flatMap((integration) => this.partners(system, record, integration)).flatMap((partner) => {
+      const theirs = this.#standings.get(keyOf(partner.system, partner.record, group));
       return theirs?.at(-1)?.meaning === standing.meaning ? [theirs] : [];
     });
     for (const theirs of alike) for (const id of theirs.at(-1)?.holds ?? []) made.holds.add(id);
@@ -198,6 +222,12 @@ export class Lineage {
     if (list) list.push(standing);
     else this.#standings.set(key, [standing]);
   }
+}
+
+function add(map: Map<string, Set<string>>, key: string, value: string): void {
+  const values = map.get(key);
+  if (values) values.add(value);
+  else map.set(key, new Set([value]));
 }
 
 function touched(system: SystemName, values: Image): Group[] {

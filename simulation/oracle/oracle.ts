@@ -4,7 +4,9 @@ import { judgeEnds } from './ends.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import { judgeIdentity } from './identity.ts';
 import { Lineage } from './lineage.ts';
+import { Lives } from './lives.ts';
 import { judgePairs } from './pairs.ts';
+import { judgeSecondLives } from './second-lives.ts';
 import { judgeTimes } from './times.ts';
 import { Words } from './words.ts';
 import { judgeWrites } from './writes.ts';
@@ -18,11 +20,12 @@ export interface Judgement {
 export function judge(evidence: Evidence): Judgement {
   const lineage = new Lineage(evidence);
   const words = new Words(evidence);
-  const edits = judgeEdits(evidence, lineage, words);
+  const lives = new Lives(evidence.journal);
+  const edits = judgeEdits(evidence, lineage, words, lives);
   return {
     findings: [
-      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words), ...judgeWrites(evidence, lineage, words),
-      ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence),
+      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words, lives), ...judgeWrites(evidence, lineage, words),
+      ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives, words),
     ],
     blindWindows: edits.blindWindows,
   };

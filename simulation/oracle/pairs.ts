@@ -2,8 +2,9 @@
 import { GROUPS } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Evidence, FinalRecord, Finding, LinkRow } from './evidence.ts';
-import type { Lineage } from './lineage.ts';
+import type { Lineage, Standing } from './lineage.ts';
 import { meaningOf } from './meaning.ts';
+import type { Meaning } from './meaning.ts';
 import type { Words } from './words.ts';
 
 export function judgePairs(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
@@ -35,7 +36,16 @@ function isExplained(group: Group, link: LinkRow, bevatel: FinalRecord, external
   if (ours === theirs || words.held(link, group) !== null || words.skipped(link, group) !== null) return true;
   // A system made its own form of what it was sent, and nobody has touched it since.
   const shown = lineage.standings(external.system, external.id, group).at(-1);
-  return shown?.write != null && shown.sent === ours && shown.meaning === theirs;
+  return shown !== undefined && shown.meaning === theirs && isFormOf(ours, shown, group, lineage);
+}
+
+/** A record that was made again may be given the form that its system had made of the value for the one before. */
+function isFormOf(meaning: Meaning, { write, sent, sources }: Standing, group: Group, lineage: Lineage): boolean {
+  if (write === null) return false;
+  return sent === meaning || sources.some((source) => {
+    const standing = source.system === write.system ? lineage.standingOf(source, group) : undefined;
+    return standing !== undefined && isFormOf(meaning, standing, group, lineage);
+  });
 }
 
 /** Every record has its partner in every integration, or a reason why not. */
@@ -44,8 +54,14 @@ function judgeAlone(record: FinalRecord, evidence: Evidence, words: Words): Find
   const links = words.linksOf(record.system, record.id);
   return integrations.flatMap((integration): Finding[] => {
     const link = links.find((one) => one.integration_id === integration);
-    if (link && ((link.bevatel_id !== null && link.external_id !== null) || words.halted(link) !== null)) return [];
+    if (link && ((link.bevatel_id !== null && link.external_id !== null) || words.halted(link) !== null || isParted(link, record, evidence))) return [];
     if (evidence.quarantined.has(`${record.system}/${record.id}`)) return [];
     return [{ invariant: 'I1', class: 'unexplained', person: record.person, what: `${record.system}/${record.id} has ${link ? 'no partner' : 'no link'} in ${integration}, and nothing says why` }];
   });
+}
+
+/** It was parted from a deleted partner, as its integration says. */
+function isParted(link: LinkRow, { system }: FinalRecord, { schedule }: Evidence): boolean {
+  const deletes = schedule.dials.deletes[link.integration_id];
+  return link.state.alone !== undefined && (system === 'bevatel' ? deletes?.to_bevatel : deletes?.to_external) === 'unlink';
 }

@@ -16,13 +16,17 @@ export class Words {
   readonly #evidence: Evidence;
   readonly #byLink = new Map<string, Said[]>();
   readonly #links = new Map<string, LinkRow[]>();
+  /** Ids of all links that a record ever had. */
+  readonly #everLinks = new Map<string, Set<string>>();
 
   constructor(evidence: Evidence) {
     this.#evidence = evidence;
     for (const decision of evidence.decisions) {
+      this.#had(decision);
       for (const word of decision.groups) push(this.#byLink, `${decision.link_id}/${word.group}`, { at: Number(decision.decided_at), decision, word });
     }
     for (const link of evidence.links) {
+      this.#had(link);
       if (link.bevatel_id !== null) push(this.#links, `bevatel/${link.bevatel_id}`, link);
       if (link.external_id !== null) push(this.#links, `${link.integration_id}/${link.external_id}`, link);
     }
@@ -40,6 +44,17 @@ export class Words {
   /** All that was said of a group of a link, in its order. */
   said(link: LinkRow, group: Group): readonly Said[] {
     return this.#byLink.get(`${link.link_id}/${group.name}`) ?? [];
+  }
+
+  /** All that was said of a group of a record, whichever link it had. */
+  saidOf(system: SystemName, record: string, group: Group): readonly Said[] {
+    return [...(this.#everLinks.get(`${system}/${record}`) ?? [])].flatMap((linkId) => this.#byLink.get(`${linkId}/${group.name}`) ?? []);
+  }
+
+  #had({ integration_id: integration, link_id: linkId, bevatel_id: bevatel, external_id: external }: Pick<LinkRow, 'integration_id' | 'link_id' | 'bevatel_id' | 'external_id'>): void {
+    for (const key of [bevatel === null ? null : `bevatel/${bevatel}`, external === null ? null : `${integration}/${external}`]) {
+      if (key !== null) this.#everLinks.set(key, (this.#everLinks.get(key) ?? new Set()).add(linkId));
+    }
   }
 
   /** What a word shows on a side; null where it does not tell. */

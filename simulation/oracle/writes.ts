@@ -33,7 +33,7 @@ function judgeDecisions({ decisions, published }: Evidence): Finding[] {
 
 function judgeGroup({ system, id, person }: FinalRecord, group: Group, lineage: Lineage, words: Words, evidence: Evidence): Finding[] {
   const standings = lineage.standings(system, id, group);
-  const merged = new Set(words.linksOf(system, id).flatMap((link) => words.said(link, group).flatMap(({ word }) => (word.rule.startsWith('policy:union') && word.write ? [meaningOfValues(group, word.writeTo ?? 'bevatel', word.write)] : []))));
+  const merged = new Set(words.saidOf(system, id, group).flatMap(({ word }) => (word.rule.startsWith('policy:union') && word.write ? [meaningOfValues(group, word.writeTo ?? 'bevatel', word.write)] : [])));
   const writes = standings.filter((standing) => standing.write?.kind === 'written');
   const what = `${group.name} of ${system}/${id}`;
   return [
@@ -56,8 +56,9 @@ function backwards(writes: readonly Standing[]): Standing[] {
   const sent = writes.flatMap((standing) => (standing.write?.kind === 'written' && standing.sources.length > 0 ? [{ standing, write: standing.write }] : [])).toSorted((a, b) => a.write.sentAt - b.write.sentAt);
   for (const { standing, write } of sent) {
     const known = newest.get(write.integration) ?? -1;
-    if (Math.max(...standing.sources) < known) found.push(standing);
-    newest.set(write.integration, Math.max(known, Math.min(...standing.sources)));
+    const since = standing.sources.map(({ at }) => at);
+    if (Math.max(...since) < known) found.push(standing);
+    newest.set(write.integration, Math.max(known, Math.min(...since)));
   }
   return found;
 }

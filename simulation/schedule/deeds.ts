@@ -8,7 +8,7 @@ import type { Image } from '../../schemas/value.ts';
 import { GROUPS } from './groups.ts';
 import type { Group } from './groups.ts';
 import { meaningsOf, sideOf } from './people.ts';
-import type { Deed, Person } from './schedule.ts';
+import type { Deed, EndKind, Person } from './schedule.ts';
 import { recordOf, typed } from './values.ts';
 import type { Meaning } from './values.ts';
 
@@ -17,8 +17,8 @@ export interface DeedOptions {
   readonly people: readonly Person[];
   readonly systems: readonly SystemName[];
   readonly spanMs: number;
-  /** Records end, come back, and are merged. */
-  readonly lives: boolean;
+  /** Which ends records come to; those that are deleted come back at times. */
+  readonly ends: readonly EndKind[];
 }
 
 /** Moments between two deeds of a cluster (ms), from within one call to beyond a deadline. */
@@ -75,9 +75,10 @@ class Writer {
   }
 
   #deed(at: number, person: string, group: Group): void {
-    const { random, systems, lives } = this.#options;
+    const { random, systems, ends } = this.#options;
+    const of = (kind: EndKind, weight: number): number => (ends.includes(kind) ? weight : 0);
     const system = random.pick(systems);
-    const kind = random.weighted([[100, 'edit'], [4, 'bulk'], [lives ? 6 : 0, 'delete'], [lives ? 5 : 0, 'restore'], [lives ? 4 : 0, 'merge'], [lives ? 1 : 0, 'erase']] as const);
+    const kind = random.weighted([[100, 'edit'], [4, 'bulk'], [of('delete', 6), 'delete'], [of('delete', 5), 'restore'], [of('merge', 4), 'merge'], [of('erase', 1), 'erase']] as const);
     const common = { at, system, person };
     switch (kind) {
       case 'edit': return this.#push({ ...common, kind, values: this.#edit(person, system, group) });

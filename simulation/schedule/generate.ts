@@ -7,7 +7,7 @@ import type { SystemDials } from '../systems/dials.ts';
 import { deedsOf } from './deeds.ts';
 import { faultsOf } from './faults.ts';
 import { peopleOf } from './people.ts';
-import type { Dials, Schedule } from './schedule.ts';
+import type { DeleteDials, Dials, Schedule } from './schedule.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -18,7 +18,7 @@ export function generate(seed: number): Schedule {
   const people = peopleOf(randomOf(seed, 'people'), Object.keys(dials.systems));
   return {
     seed, dials, people,
-    deeds: deedsOf({ random: randomOf(seed, 'deeds'), people, systems, spanMs, lives: false }),
+    deeds: deedsOf({ random: randomOf(seed, 'deeds'), people, systems, spanMs, ends: dials.ends }),
     faults: faultsOf(randomOf(seed, 'faults'), dials, spanMs),
   };
 }
@@ -32,7 +32,23 @@ function dialsOf(random: Random): Dials {
     policy: random.weighted([[5, 'latest_wins'], [1, 'bevatel_wins'], [1, 'external_wins'], [1, 'manual']] as const),
     fallback: random.weighted([[3, 'manual'], [1, 'bevatel_wins'], [1, 'external_wins']] as const),
     invalid: random.pick(['skip', 'quarantine'] as const),
+    ends: random.chance(0.6) ? ['delete'] : [],
+    deletes: Object.fromEntries(integrations.map((name, index) => [name, index === 0 ? deleteDials(random) : follower(deleteDials(random))])),
   };
+}
+
+function deleteDials(random: Random): DeleteDials {
+  const policy = (): DeleteDials['to_external'] => random.weighted([[2, 'ignore'], [2, 'unlink'], [4, 'remove']] as const);
+  return {
+    to_external: policy(), to_bevatel: policy(),
+    versusEdit: random.weighted([[6, 'edit_wins'], [2, 'delete_wins'], [1, 'manual']] as const),
+    settleMs: random.pick([2_000, 20_000, 60_000]),
+  };
+}
+
+/** Two integrations that have one contact made again at the same moment make it twice: that is known and not mended yet (docs/simulation.md). */
+function follower(dials: DeleteDials): DeleteDials {
+  return { ...dials, to_external: 'ignore' };
 }
 
 /** Normalisers that fit each field. */

@@ -25,7 +25,22 @@ export interface Dials {
   readonly policy: 'latest_wins' | 'bevatel_wins' | 'external_wins' | 'manual';
   readonly fallback: 'bevatel_wins' | 'external_wins' | 'manual';
   readonly invalid: 'skip' | 'quarantine';
+  /** Which ends records come to. */
+  readonly ends: readonly EndKind[];
+  /** By integration id. */
+  readonly deletes: Readonly<Record<SystemName, DeleteDials>>;
 }
+
+export type EndKind = 'delete' | 'merge' | 'erase';
+
+/** What an integration makes of deletions; `remove` in the way that the system knows. */
+export interface DeleteDials {
+  readonly to_external: DeletePolicy;
+  readonly to_bevatel: DeletePolicy;
+  readonly versusEdit: 'edit_wins' | 'delete_wins' | 'manual';
+  readonly settleMs: number;
+}
+export type DeletePolicy = 'ignore' | 'unlink' | 'remove';
 
 /** Who is there before the first sync, and with which values on which side. */
 export interface Person {

@@ -3,7 +3,8 @@ import { zIntegration } from '../../schemas/integration.ts';
 import type { Integration } from '../../schemas/integration.ts';
 import { GROUPS, REFERENCE_FIELD, STAGES } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
-import type { Schedule } from '../schedule/schedule.ts';
+import type { Dials, Schedule } from '../schedule/schedule.ts';
+import { BEVATEL_DIALS, capabilitiesOf } from '../systems/dials.ts';
 
 export function tenantOf({ seed }: Pick<Schedule, 'seed'>): string {
   return `t${seed}`;
@@ -16,9 +17,18 @@ export function integrationsOf(schedule: Schedule): Integration[] {
     connection: { tokenEnv: 'TOKEN', referenceProperty: REFERENCE_FIELD }, bevatel: { baseUrl: 'http://127.0.0.1', keyEnv: 'KEY' },
     conflicts: { policy: dials.policy, fallback: dials.fallback },
     invalid: dials.invalid,
+    deletes: deletesOf(dials, name),
     guard: dials.systems[name]?.kind === 'strict' ? 'conditional' : 'read',
     fields: GROUPS.map(fieldOf),
   }));
+}
+
+function deletesOf({ deletes, systems }: Dials, name: string): object {
+  const dials = deletes[name];
+  if (!dials) return {};
+  const { to_external: toExternal, to_bevatel: toBevatel, ...rest } = dials;
+  const [external = 'delete'] = capabilitiesOf(systems[name] ?? BEVATEL_DIALS).removals.ways;
+  return { ...rest, to_external: toExternal === 'remove' ? external : toExternal, to_bevatel: toBevatel === 'remove' ? 'delete' : toBevatel };
 }
 
 function fieldOf({ kind, bevatel, external }: Group): object {

@@ -3,6 +3,7 @@ import type { Scheduler } from '../engine/scheduler.ts';
 import type { SystemName } from '../journal.ts';
 import type { Deed, Fault, Person } from '../schedule/schedule.ts';
 import { stateOf } from '../systems/record.ts';
+import type { SimulatedRecord } from '../systems/record.ts';
 import { isLive, person } from '../systems/system.ts';
 import type { SimulatedSystem } from '../systems/system.ts';
 import { sameValue } from '../../schemas/value.ts';
@@ -102,9 +103,14 @@ export class PeopleAtWork {
   }
 }
 
+/** Of several records that a person had, the one that ended last is brought back. */
 function restore(system: SimulatedSystem, deed: Deed): boolean {
-  const gone = [...system.records.values()].find((record) => record.person === deed.person && stateOf(record).life === 'deleted');
+  const [gone] = [...system.records.values()].filter((record) => record.person === deed.person && stateOf(record).life === 'deleted').sort((a, b) => endedAt(b) - endedAt(a));
   if (!gone || system.of(deed.person).length > 0 || system.rival(stateOf(gone).fields, null)) return false;
   system.end(gone, 'restored', deed.id);
   return true;
+}
+
+function endedAt({ states }: SimulatedRecord): number {
+  return states.at(-1)?.at ?? 0;
 }

@@ -9,6 +9,8 @@ import type { Fact } from '../journal.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { beginAnew, newListingId } from '../../store/listings.ts';
 import { upsertIntegration } from '../../store/integrations.ts';
+import { parkHints } from '../../store/waiting-hints.ts';
+import type { ContactHint } from '../../schemas/change.ts';
 import { LANES, SIDES } from '../../schemas/value.ts';
 import { changesTopic, topicName } from '../../schemas/topics.ts';
 import { populate } from './people-at-work.ts';
@@ -29,6 +31,8 @@ const PATIENCE_MS = 3 * HOUR_MS;
 /** After healing every poll must have looked again at least twice. */
 const HEALING_MS = 120_000;
 const LAZY = 10;
+/** What was committed last is on its way to its topic. */
+const RELAY_MS = 2_000;
 
 export async function play(world: World): Promise<Played> {
   try {
@@ -56,6 +60,7 @@ async function playToEnd(world: World): Promise<Played> {
   const before = writesIn(world.journal);
   repeat(world);
   const repeated = await listAgain(world);
+  await scheduler.runTo(scheduler.now + RELAY_MS);
   return { unrest: repeated, idleWrites: writesIn(world.journal) - before };
 }
 
@@ -94,14 +99,31 @@ async function untilAtRest(world: World): Promise<string[]> {
   }
 }
 
-/** Both sides are listed once more in the repair lane, as an operator's verification asks for. */
+/** Both sides are listed once more in the repair lane, and every linked record is read by its id, as an operator's verification asks for. */
 async function listAgain(world: World): Promise<string[]> {
   for (const { integration } of world.integrations) {
     for (const side of SIDES) {
       await world.perform(beginAnew(world.operatorPool, { tenantId: world.tenant, integrationId: integration, side }, newListingId('repair', world.operator.newId()), world.scheduler.now));
     }
   }
+  const listed = await untilAtRest(world);
+  if (listed.length > 0) return listed;
+  await readAgain(world);
   return untilAtRest(world);
+}
+
+/** What a repair asks for: a listing shows no deletion. */
+async function readAgain(world: World): Promise<void> {
+  const { database, tenant, scheduler, operator, operatorPool } = world;
+  const links = await database.ask<{ integration_id: string; bevatel_id: string | null; external_id: string | null }>('select integration_id, bevatel_id, external_id from links where tenant_id = $1 and not erased order by integration_id, link_id', [tenant]);
+  const hints = links.flatMap((link) => SIDES.flatMap((side): ContactHint[] => {
+    const recordId = side === 'bevatel' ? link.bevatel_id : link.external_id;
+    return recordId === null ? [] : [{
+      hintId: operator.newId(), tenantId: tenant, integrationId: link.integration_id, side, recordId, lane: 'repair', origin: 'operator', event: 'changed',
+      field: null, value: null, revision: null, occurredAt: null, receivedAt: scheduler.now, mergedInto: null,
+    }];
+  }));
+  await world.perform(parkHints(operatorPool, hints, scheduler.now, scheduler.now));
 }
 
 /** Every image comes again, in every lane. */
@@ -112,5 +134,5 @@ function repeat({ cluster, topicPrefix }: World): void {
 }
 
 export function writesIn(journal: readonly Fact[]): number {
-  return journal.filter((fact) => fact.kind === 'written' || (fact.kind === 'created' && fact.deed === null)).length;
+  return journal.filter((fact) => fact.kind === 'written' || fact.kind === 'removed' || (fact.kind === 'created' && fact.deed === null)).length;
 }

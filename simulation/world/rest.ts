@@ -3,6 +3,9 @@ import { LANES } from '../../schemas/value.ts';
 import { HINTS_TOPIC, changesTopic, topicName } from '../../schemas/topics.ts';
 import type { World } from './world.ts';
 
+/** What is due later is kept until it is forgotten (domain/due.ts), for weeks. */
+const SOON_MS = 86_400_000;
+
 /** What is still to be done, in words; empty at rest. */
 export async function unrestOf(world: World): Promise<string[]> {
   const outside = [
@@ -30,11 +33,11 @@ async function unreadChanges({ cluster, database, topicPrefix }: World): Promise
 
 async function unfinished({ database, tenant, scheduler }: World): Promise<string[]> {
   const [counts = {}] = await database.ask<Record<string, string>>(`
-    select (select count(*) from links where tenant_id = $1 and due_at is not null) as "links are due",
+    select (select count(*) from links where tenant_id = $1 and due_at < $3) as "links are due",
       (select count(*) from links where tenant_id = $1 and lease_until > $2) as "links are leased",
       (select count(*) from decisions where tenant_id = $1 and awaits_relay) as "decisions wait for their topic",
       (select count(*) from waiting_hints where tenant_id = $1) as "hints wait",
       (select count(*) from integrations where tenant_id = $1 and matched_at is null) as "integrations are not listed",
-      (select count(*) from listings where tenant_id = $1 and stored_at is null) as "listings are not stored"`, [tenant, scheduler.now]);
+      (select count(*) from listings where tenant_id = $1 and stored_at is null) as "listings are not stored"`, [tenant, scheduler.now, scheduler.now + SOON_MS]);
   return Object.entries(counts).filter(([, count]) => Number(count) > 0).map(([what, count]) => `${count} ${what}`);
 }

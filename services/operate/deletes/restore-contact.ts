@@ -63,6 +63,8 @@ interface Restored {
   readonly before: Link;
   readonly restoration: Extract<Restoration, { kind: 'restoring' }> | null;
   readonly joined: StoredLink | null;
+  /** What stood for the record that is made again. */
+  readonly tombstone: StoredLink | null;
   readonly link: Link;
 }
 
@@ -111,13 +113,14 @@ function told({ before, restoration, joined }: Restored): RestoreAnswer['links']
 
 function restoreOne(link: Link, known: KnownIntegration, locked: readonly StoredLink[], actor: string, now: number): Restored | { readonly refused: keyof typeof ADVICE } {
   const holder = link.state.alone ? holderOf(link, locked) : null;
-  if (holder) {
+  const isTombstone = holder?.link.state.formerOf !== undefined;
+  if (holder && !isTombstone) {
     const joined = joinLinks(withoutParting(link), withoutParting(holder.link));
-    return joined.kind === 'resolved' ? { known, before: link, restoration: null, joined: holder, link: joined.link } : { refused: 'taken' };
+    return joined.kind === 'resolved' ? { known, before: link, restoration: null, joined: holder, tombstone: null, link: joined.link } : { refused: 'taken' };
   }
   const { direction } = known.integration;
   const restoration = restore(link, { bevatel: direction !== 'to_external', external: direction !== 'to_bevatel' }, actor, now);
-  return restoration.kind === 'refused' ? { refused: restoration.reason } : { known, before: link, restoration, joined: null, link: restoration.link };
+  return restoration.kind === 'refused' ? { refused: restoration.reason } : { known, before: link, restoration, joined: null, tombstone: isTombstone ? holder : null, link: restoration.link };
 }
 
 /** The link that the record has by now from which this one was parted: it came back by itself. */
@@ -133,7 +136,7 @@ function withoutParting(link: Link): Link {
 
 async function record(transaction: Transaction, deps: ResolveDeps, done: readonly Restored[], actor: string, now: number): Promise<void> {
   const decided = done.map((one) => ({ ...one, ...decideLink(one.link, one.known.context, now) }));
-  deleteLinks(transaction, decided.flatMap(({ joined }) => joined?.link ?? []), now);
+  deleteLinks(transaction, decided.flatMap(({ joined, tombstone }) => joined?.link ?? tombstone?.link ?? []), now);
   saveLinks(transaction, [], decided.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
   for (const { known, before, link } of decided) moveKeys(transaction, keyMovesOf(known.context.mapping, [{ before, after: link }]), now);
   for (const { link, known, groups } of decided) {
