@@ -1,4 +1,4 @@
-/** I5: `latest_wins` never lets the clearly earlier of two edits win, and no edit is at odds with one that was made on top of it. */
+/** I5: `latest_wins` never lets the earlier of two edits win, and who else wins is who the rule names that it was decided by. */
 import type { Evidence, Finding } from './evidence.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Edit, Lineage } from './lineage.ts';
@@ -6,9 +6,17 @@ import type { Said, Words } from './words.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { LinkRow } from './evidence.ts';
 
-/** The integrations' tolerance, and what the clocks of the systems are apart at most. */
-const BEYOND_DOUBT_MS = 2_000 + 1_000;
+/** Clocks so little apart lie within the integrations' tolerance: whoever claims to know the order is right about it. */
 const SMALL_SKEW_MS = 500;
+
+export function judgePolicies(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  return evidence.links.flatMap((link) => GROUPS.flatMap((group) => words.said(link, group)
+    .filter(({ word }) => word.writeTo !== undefined && (word.rule.endsWith(`:${word.writeTo}_wins`) || word.rule.endsWith(':manual')))
+    .map(({ word }): Finding => ({
+      invariant: 'I5', class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''),
+      what: `${group.name} of ${link.bevatel_id}–${link.external_id} was written to ${word.writeTo} by the rule ${word.rule}`,
+    }))));
+}
 
 export function judgeTimes(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
   const { dials } = evidence.schedule;
@@ -28,9 +36,9 @@ function judgeVerdict(said: Said, link: LinkRow, group: Group, lineage: Lineage,
   const ours = edits('bevatel', link.bevatel_id);
   const theirs = edits(link.integration_id, link.external_id);
   const [losers, winners] = word.writeTo === 'bevatel' ? [ours, theirs] : [theirs, ours];
-  const isWrong = losers.length > 0 && winners.length > 0 && losers.every((loser) => winners.every((winner) => loser.at - winner.at > BEYOND_DOUBT_MS));
+  const isWrong = losers.length > 0 && winners.length > 0 && losers.every((loser) => winners.every((winner) => loser.at > winner.at));
   return isWrong ? [{
     invariant: 'I5', class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''),
-    what: `${group.name} of ${link.bevatel_id}–${link.external_id}: the clearly earlier edit ${JSON.stringify(winners[0]?.meaning)} won of ${JSON.stringify(losers[0]?.meaning)}`,
+    what: `${group.name} of ${link.bevatel_id}–${link.external_id}: the earlier edit ${JSON.stringify(winners[0]?.meaning)} won of ${JSON.stringify(losers[0]?.meaning)}`,
   }] : [];
 }
