@@ -5,7 +5,7 @@ import type { Evidence, Finding } from './evidence.ts';
 import { judgeIdentity } from './identity.ts';
 import { Lineage } from './lineage.ts';
 import { judgePairs } from './pairs.ts';
-import { judgePolicies, judgeTimes } from './times.ts';
+import { judgeWords, judgeTimes } from './times.ts';
 import { Words } from './words.ts';
 import { judgeWrites } from './writes.ts';
 
@@ -22,7 +22,7 @@ export function judge(evidence: Evidence): Judgement {
   return {
     findings: [
       ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words), ...judgeWrites(evidence, lineage, words),
-      ...judgeTimes(evidence, lineage, words), ...judgePolicies(evidence, lineage, words), ...judgeEnds(evidence),
+      ...judgeTimes(evidence, lineage, words), ...judgeWords(evidence, lineage, words), ...judgeEnds(evidence),
     ],
     blindWindows: edits.blindWindows,
   };

@@ -5,18 +5,28 @@ import type { Edit, Lineage } from './lineage.ts';
 import type { Said, Words } from './words.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { LinkRow } from './evidence.ts';
+import { meaningOfValues } from './meaning.ts';
 
 /** Clocks so little apart lie within the integrations' tolerance: whoever claims to know the order is right about it. */
 const SMALL_SKEW_MS = 500;
 
-export function judgePolicies(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
-  return evidence.links.flatMap((link) => GROUPS.flatMap((group) => words.said(link, group)
-    .filter(({ word }) => word.writeTo !== undefined && (word.rule.endsWith(`:${word.writeTo}_wins`) || word.rule.endsWith(':manual')))
-    .map(({ word }): Finding => ({
-      invariant: 'I5', class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''),
-      what: `${group.name} of ${link.bevatel_id}–${link.external_id} was written to ${word.writeTo} by the rule ${word.rule}`,
-    }))));
+/** What each word says of itself: who wins is who its rule names, conflicts are between two edits, and nothing is written that stands there already. */
+export function judgeWords(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
+  return evidence.links.flatMap((link) => GROUPS.flatMap((group) => words.said(link, group).flatMap(({ word }): Finding[] => {
+    const finding = (invariant: Finding['invariant'], what: string): Finding => ({
+      invariant, class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''), what: `${group.name} of ${link.bevatel_id}–${link.external_id} ${what} by the rule ${word.rule}`,
+    });
+    const isAtBase = SIDES.some((side) => word.base && word[side] && words.shown(word, group, side) === words.base(word, group, side));
+    const isThere = word.writeTo && word.write && word[word.writeTo] && words.shown(word, group, word.writeTo) === meaningOfValues(group, word.writeTo, word.write);
+    return [
+      ...(word.writeTo && (word.rule.endsWith(`:${word.writeTo}_wins`) || word.rule.endsWith(':manual')) ? [finding('I5', `was written to ${word.writeTo}`)] : []),
+      ...(word.conflict === 'update_update_same_field' && isAtBase ? [finding('I2', 'is called a conflict, though one side was not edited,')] : []),
+      ...(word.verdict === 'propagate' && isThere ? [finding('I3', `was to be written to ${word.writeTo}, where it stands already,`)] : []),
+    ];
+  })));
 }
+
+const SIDES = ['bevatel', 'external'] as const;
 
 export function judgeTimes(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
   const { dials } = evidence.schedule;
