@@ -109,13 +109,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'const sticky = null;',
     why: 'What a write of ours has overwritten stands nowhere else.',
   },
-  {
-    name: 'decide while a write is under way',
-    file: 'domain/decide-group.ts',
-    find: 'if (input.isInFlight) return',
-    replace: 'if (false) return',
-    why: 'What the write is about to bring passes for missing, or its echo for an edit.',
-  },
   // What becomes of writes.
   {
     name: 'advance the base when a write is sent',
@@ -130,6 +123,13 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const link = isDoing(work) && !needsGuard(known, { work, stored }) ? withAttempt(stored.link, work, deps, known, lastModified(stored.link, work, known)) : stored.link;',
     replace: 'const { link } = stored;',
     why: 'Echoes come before answers, and answers get lost: our own write passes for an edit.',
+  },
+  {
+    name: 'write again instead of looking what became of a write',
+    file: 'domain/plan-work.ts',
+    find: 'if (open) return now > open.deadline ? closing(link, open) : { kind: \'none\' };',
+    replace: 'if (open && now <= open.deadline) return { kind: \'none\' };',
+    why: 'Nothing ever tells whether the first one landed.',
   },
   {
     name: 'take an unknown outcome for a failure',

@@ -1,4 +1,4 @@
-/** I5: `latest_wins` never lets the earlier of two edits win, and who else wins is who the rule names that it was decided by. */
+/** I5: `latest_wins` never lets an edit win that was not the later one, and who else wins is who the rule names that it was decided by. */
 import type { Evidence, Finding } from './evidence.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Edit, Lineage } from './lineage.ts';
@@ -46,9 +46,9 @@ function judgeVerdict(said: Said, link: LinkRow, group: Group, lineage: Lineage,
   const ours = edits('bevatel', link.bevatel_id);
   const theirs = edits(link.integration_id, link.external_id);
   const [losers, winners] = word.writeTo === 'bevatel' ? [ours, theirs] : [theirs, ours];
-  const isWrong = losers.length > 0 && winners.length > 0 && losers.every((loser) => winners.every((winner) => loser.at > winner.at));
+  const isWrong = losers.length > 0 && winners.length > 0 && losers.every((loser) => winners.every((winner) => loser.at >= winner.at));
   return isWrong ? [{
     invariant: 'I5', class: 'unexplained', person: lineage.personOf('bevatel', link.bevatel_id ?? ''),
-    what: `${group.name} of ${link.bevatel_id}–${link.external_id}: the earlier edit ${JSON.stringify(winners[0]?.meaning)} won of ${JSON.stringify(losers[0]?.meaning)}`,
+    what: `${group.name} of ${link.bevatel_id}–${link.external_id}: the edit that was not the later one, ${JSON.stringify(winners[0]?.meaning)} won of ${JSON.stringify(losers[0]?.meaning)}`,
   }] : [];
 }
