@@ -17,7 +17,7 @@ import { trial } from './trial.ts';
 import type { Trial } from './trial.ts';
 
 /** Each is found within so many seeds. */
-const WITHIN = 400;
+const WITHIN = 200;
 
 interface Wish {
   readonly mutants: readonly Mutant[];

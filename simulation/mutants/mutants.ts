@@ -25,13 +25,6 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'Revision 10 passes for older than 9, and what it shows is never seen.',
   },
   {
-    name: 'take the end of a read for its beginning',
-    file: 'services/capture/read-records.ts',
-    find: 'capture: \'read\', readById: true, observedFrom, observedTo,',
-    replace: 'capture: \'read\', readById: true, observedFrom: observedTo, observedTo,',
-    why: 'A read that began before our write passes for one that began after it.',
-  },
-  {
     name: 'take an absent field for null',
     file: 'domain/outcome.ts',
     find: 'image: storable(record.values),',
@@ -146,32 +139,11 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'It lands late, over an edit that was made since, and passes for an edit itself.',
   },
   {
-    name: 'close a write by a read before its deadline',
-    file: 'domain/proof.ts',
-    find: 'const isClosing = attempt.status === \'outstanding\' && image.readById && image.observedFrom > attempt.deadline;',
-    replace: 'const isClosing = attempt.status === \'outstanding\' && image.readById;',
-    why: 'The write is still on its way when it is given up.',
-  },
-  {
-    name: 'take any value like ours for our write',
-    file: 'domain/proof.ts',
-    find: 'return order === \'newer\' || order === \'unknown\';',
-    replace: 'return true;',
-    why: 'What stood there before the write passes for its effect.',
-  },
-  {
     name: 'take what was sent for what is stored',
     file: 'domain/outcome.ts',
     find: 'return shown && (isAnswer || sameOn(lens, side, shown, written.sent)) ? shown : written.sent;',
     replace: 'return written.sent;',
     why: 'Systems trim, cut and reformat: their form of our value passes for an edit and goes over its source.',
-  },
-  {
-    name: 'take every answer for the newest',
-    file: 'domain/outcome.ts',
-    find: 'const isProvenOrder = order === \'newer\' || !seen || seen.recordedAt <= attempt.sentAt;',
-    replace: 'const isProvenOrder = true;',
-    why: 'An answer that comes late hides the edit that was seen meanwhile.',
   },
   {
     name: 'look for nothing beneath our own write',
@@ -208,20 +180,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'const { link, groups } = { ...foldRead(stored.link, \'external\', read, known, now), link: stored.link };',
     why: 'An edit that is shown just before the write is overwritten.',
   },
-  {
-    name: 'ignore leases',
-    file: 'store/leases.ts',
-    find: 'and (l.lease_until is null or l.lease_until <= $3)',
-    replace: '',
-    why: 'Two workers write one record at a time.',
-  },
-  {
-    name: 'forget the fence of the lease',
-    file: 'services/deliver/cycle.ts',
-    find: 'if (!read || stored.leaseId !== leaseId) continue;',
-    replace: 'if (!read) continue;',
-    why: 'A worker that was away writes what another one is writing.',
-  },
   // Creation and identity.
   {
     name: 'create before both sides are listed',
@@ -237,27 +195,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'const key = form.ok ? keyOf(entry.type, written, written) : null;',
     why: '050… and +96650… pass for two people.',
   },
-  {
-    name: 'match a record while its partner is being created',
-    file: 'services/reconcile/match-record.ts',
-    find: 'const isReserved = only.link.state.attempts.some((attempt) => attempt.kind === \'create\');',
-    replace: 'const isReserved = false;',
-    why: 'The creation lands all the same, and one of the two records is left without its link.',
-  },
-  {
-    name: 'take a record without asking whose it is',
-    file: 'services/deliver/record.ts',
-    find: 'const settled = await settleIdentities(transaction, known, writes, now);',
-    replace: 'const settled = writes;',
-    why: 'A record ends up in two links.',
-  },
-  {
-    name: 'drop a creation that is not found at once',
-    file: 'domain/outcome.ts',
-    find: 'if (!attempt || conditionalWrites) return open;',
-    replace: 'if (!attempt || attempt.kind === \'create\') return open;',
-    why: 'Where a create is an upsert the hung one lands over the next one, and passes for an edit.',
-  },
   // Logs, positions, notifications.
   {
     name: 'ignore the compare-and-set of positions',
@@ -265,13 +202,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'and partition = $3 and next_offset = $4 and ${IN_TRANSACTION}',
     replace: 'and partition = $3 and $4::bigint is not null and ${IN_TRANSACTION}',
     why: 'A consumer that has lost its partition goes on, and does over what another one has done.',
-  },
-  {
-    name: 'take decisions for relayed that Kafka did not acknowledge',
-    file: 'services/reconcile/relay.ts',
-    find: '() => { this.#isBroken = true; },',
-    replace: '() => undefined,',
-    why: 'They never reach their topic.',
   },
   {
     name: 'relay nothing of what a crash left behind',
@@ -288,45 +218,10 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'A crash or a fault of Kafka loses them, and Bevatel does not tell them again.',
   },
   {
-    name: 'acknowledge notifications before they are done',
-    file: 'services/capture/hint-window.ts',
-    find: 'const first: bigint = this.#open.values().next().value ?? this.#next;',
-    replace: 'const first: bigint = this.#next;',
-    why: 'A crash loses what was to be read.',
-  },
-  {
-    name: 'move the watermark before its notifications have landed',
-    file: 'services/capture/poll.ts',
-    find: 'await publishHints(options, lane, page);',
-    replace: 'publishHints(options, lane, page).catch(() => undefined);',
-    why: 'A crash or a fault of Kafka loses them, and the next poll begins behind them.',
-  },
-  {
     name: 'poll from now on instead of from the watermark',
     file: 'services/capture/poll.ts',
     find: 'let position: PollPosition | null = (await readWatermark(pool, key))?.position ?? null;',
     replace: 'let position: PollPosition | null = null;',
     why: 'Nothing finds what no notification told.',
-  },
-  {
-    name: 'drop notifications while a write of ours is under way',
-    file: 'services/capture/record-reader.ts',
-    find: 'else if (verdict === \'wait\') this.#putBack(entry);',
-    replace: 'else if (verdict === \'wait\') work.drop(entry.hints, \'own_write\');',
-    why: 'An edit made at the same time passes for our echo.',
-  },
-  {
-    name: 'let a read under way answer what comes meanwhile',
-    file: 'services/capture/record-reader.ts',
-    find: 'const known = this.#pending.get(key);',
-    replace: 'if (this.#reading.has(key)) return tracked.done();\n    const known = this.#pending.get(key);',
-    why: 'The read may have begun before the edit that is told.',
-  },
-  {
-    name: 'drop notifications by their value alone',
-    file: 'services/capture/hint-verdict.ts',
-    find: 'if (hint.occurredAt <= answeredAt(seen)) return \'own_write\';',
-    replace: 'return \'own_write\';',
-    why: 'Somebody went back to the value that we had written.',
   },
 ];
