@@ -44,7 +44,7 @@ async function main({ mutants, within, workers, isJson }: Wish): Promise<boolean
   try {
     const trials = await pLimit(workers).map(mutants, async (mutant) => {
       const result = await trial(mutant, place, within);
-      say(`${result.finding ? `found with seed ${result.seeds}` : `SURVIVES ${result.seeds} seeds`}: ${mutant.name}`);
+      say(result.finding ? `found with seed ${result.seeds}: ${mutant.name}\n  ${result.finding}` : `SURVIVES ${result.seeds} seeds: ${mutant.name}`);
       return result;
     });
     say(tableOf(trials));
