@@ -2,7 +2,7 @@
  * I2, no lost edit. Each edit is the final value, or was edited on top of, or was overridden by a verdict that names it,
  * or waits where an operator sees it. An edit that fell into a window that its system leaves blind is excused and counted.
  */
-import type { Created, Fact, Read, Removed, Written } from '../journal.ts';
+import type { Created, Fact, Read, Removed, Sent, Written } from '../journal.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Evidence, Finding } from './evidence.ts';
 import type { Lives } from './lives.ts';
@@ -45,6 +45,7 @@ class EditJudge {
   readonly #lives: Lives;
   readonly #known = new Map<number, boolean>();
   readonly #guards: readonly Read[];
+  readonly #sent: readonly Sent[];
   #blindWindows = 0;
 
   constructor(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives) {
@@ -52,6 +53,7 @@ class EditJudge {
     this.#evidence = evidence;
     this.#lineage = lineage;
     this.#words = words;
+    this.#sent = evidence.journal.filter((fact: Fact): fact is Sent => fact.kind === 'sent');
     this.#guards = evidence.journal.filter((fact: Fact): fact is Read => fact.kind === 'read' && fact.by === 'deliver');
   }
 
@@ -210,11 +212,21 @@ class EditJudge {
     return this.#evidence.schedule.dials.systems[system];
   }
 
-  /** The product looked at the record after the edit and before it sent the write. */
+  /** Another write was sent after that look. */
+  #isForAnother({ system, record, at }: Read, write: Written | Created | Removed): boolean {
+    return this.#sent.some((sent) => write.kind === 'written' && sent.attempt !== write.attempt && sent.system === system && sent.record === record && sent.at > at && sent.at <= write.sentAt);
+  }
+
+  /** A creation that lands over a record, as an upsert does, was sent to none. */
+  #isUpdate(write: Written | Created | Removed): boolean {
+    return this.#sent.some(({ attempt }) => write.kind === 'written' && attempt === write.attempt);
+  }
+
+  /** The product looked at the record after the edit and before it sent the write, or did not look at all. */
   #isSeenBefore(edit: Edit, write: Written | Created | Removed): boolean {
     const sentAt = write.kind === 'created' ? write.at : write.sentAt;
     const looked = this.#guards.filter((read) => read.system === edit.system && read.record === edit.record && read.at <= sentAt).at(-1);
-    return looked !== undefined && looked.asOf >= edit.at;
+    return looked === undefined || this.#isForAnother(looked, write) ? this.#isUpdate(write) : looked.asOf >= edit.at;
   }
 
   #saidOf({ system, record }: Place, { group }: Edit): readonly Said[] {

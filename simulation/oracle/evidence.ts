@@ -80,6 +80,7 @@ export interface Evidence {
   readonly published: ReadonlySet<string>;
   readonly unrest: readonly string[];
   readonly idleWrites: number;
+  readonly lateWrites: number;
   readonly unforeseen: readonly string[];
   /** How many faults took effect. */
   readonly faultsMet: number;

@@ -38,10 +38,12 @@ function madeTwice(made: readonly Created[], lives: Lives): Finding[] {
 /** A record was created beside one of the same person that the product must have known by its keys. */
 function madeBesideKnown(fact: Created, evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
   const keys = keysOf(fact.system, fact.record, fact.at, lineage);
-  const known = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record && other.at < fact.at - KNOWN_AFTER_MS
-    && lives.isThere(other.system, other.record, fact.at - KNOWN_AFTER_MS, fact.at));
-  const twins = known.filter((other) => {
-    const before = keysOf(other.system, other.record, fact.at - KNOWN_AFTER_MS, lineage);
+  const others = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record);
+  const isAlone = Object.keys(evidence.schedule.dials.systems).length === 1;
+  const twins = others.filter((other) => {
+    // Who was there from the start was listed before anybody was created; between two integrations nobody reserves.
+    const knownAt = other.deed === 0 && isAlone ? other.at : fact.at - KNOWN_AFTER_MS;
+    const before = other.at <= knownAt && lives.isThere(other.system, other.record, knownAt, fact.at) ? keysOf(other.system, other.record, knownAt, lineage) : [];
     const then = keysOf(other.system, other.record, fact.at, lineage);
     return evidence.records.some((record) => record.system === other.system && record.id === other.record && record.isLive) && keys.some((key) => before.includes(key) && then.includes(key));
   });

@@ -7,7 +7,7 @@ import { Lineage } from './lineage.ts';
 import { Lives } from './lives.ts';
 import { judgePairs } from './pairs.ts';
 import { judgeSecondLives } from './second-lives.ts';
-import { judgeTimes } from './times.ts';
+import { judgeTimes, judgeWords } from './times.ts';
 import { Words } from './words.ts';
 import { judgeWrites } from './writes.ts';
 
@@ -25,7 +25,7 @@ export function judge(evidence: Evidence): Judgement {
   return {
     findings: [
       ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words, lives), ...judgeWrites(evidence, lineage, words),
-      ...judgeTimes(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives, words),
+      ...judgeTimes(evidence, lineage, words), ...judgeWords(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives, words),
     ],
     blindWindows: edits.blindWindows,
   };

@@ -13,10 +13,11 @@ export function judgeWrites(evidence: Evidence, lineage: Lineage, words: Words):
   return [...judgeRest(evidence), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record, group, lineage, words, evidence)))];
 }
 
-function judgeRest({ unrest, idleWrites, unforeseen }: Evidence): Finding[] {
+function judgeRest({ unrest, idleWrites, lateWrites, unforeseen }: Evidence): Finding[] {
   return [
     ...unrest.map((what): Finding => ({ invariant: 'I3', class: 'loop', person: null, what: `no rest: ${what}` })),
     ...(idleWrites > 0 ? [{ invariant: 'I3', class: 'loop', person: null, what: `${idleWrites} writes for changes that had come before` } as const] : []),
+    ...(lateWrites > 0 ? [{ invariant: 'I1', class: 'diverged', person: null, what: `${lateWrites} writes for what nothing but another listing told` } as const] : []),
     ...[...new Set(unforeseen)].map((what): Finding => ({ invariant: 'I8', class: 'unexplained', person: null, what: `the product met what it could not foresee: ${what}` })),
   ];
 }

@@ -84,7 +84,7 @@ class Workers {
     for (;;) {
       try {
         const known = this.#book.all().find((one) => one.tenantId === this.#key.tenantId && one.integrationId === this.#key.integrationId);
-        const dueInMs = await untilDue(this.#deps, this.#key, known?.isMatched === true);
+        const dueInMs = await untilDue(this.#deps, this.#key);
         if (known && dueInMs <= 0 && (await runCycle(this.#deps, known)) > 0) continue;
         if (known && !known.isMatched) await this.#book.refresh();
         await this.#rest(looks ? Math.min(LOOK_AT_LEAST_MS, Math.max(LOOK_MS, dueInMs)) : Infinity);
@@ -108,12 +108,12 @@ class Workers {
 }
 
 /** Ms until a link is due that nobody has leased; infinite when none is. */
-async function untilDue(deps: DeliverDeps, key: IntegrationKey, mayCreate: boolean): Promise<number> {
+async function untilDue(deps: DeliverDeps, key: IntegrationKey): Promise<number> {
   const { rows } = await deps.pool.query<{ at: string | null }>({
     name: 'until-due',
-    text: `select min(greatest(due_at + case when lane = 2 then $4::int else 0 end, coalesce(lease_until, 0))) as at from links
-           where tenant_id = $1 and integration_id = $2 and due_at is not null and ($3 or due_kind = 'write')`,
-    values: [key.tenantId, key.integrationId, mayCreate, deps.backfill.orAfterMs],
+    text: `select min(greatest(due_at + case when lane = 2 then $3::int else 0 end, coalesce(lease_until, 0))) as at from links
+           where tenant_id = $1 and integration_id = $2 and due_at is not null`,
+    values: [key.tenantId, key.integrationId, deps.backfill.orAfterMs],
   });
   const at = rows[0]?.at;
   return at == null ? Infinity : Number(at) - deps.clock();

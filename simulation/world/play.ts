@@ -1,7 +1,7 @@
 /**
  * Plays a schedule to its end: the first sync, the deeds and the faults; then healing, in which nothing goes wrong any
- * more; then both sides are listed once more, which finds what no notification told; then everything comes a second time,
- * which must bring about nothing.
+ * more; then both sides are listed once more, which must find nothing that notifications, polls and streams have not told;
+ * then everything comes a second time, which must bring about nothing.
  */
 import { CODECS } from '../engine/codecs.ts';
 import { NoEnd } from '../engine/scheduler.ts';
@@ -23,6 +23,8 @@ export interface Played {
   readonly unrest: readonly string[];
   /** Writes that were made for nothing but what had come before. */
   readonly idleWrites: number;
+  /** Writes that were made for what only the last listings told. */
+  readonly lateWrites: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -38,7 +40,7 @@ export async function play(world: World): Promise<Played> {
   try {
     return await playToEnd(world);
   } catch (error) {
-    if (error instanceof NoEnd) return { unrest: [error.message], idleWrites: 0 };
+    if (error instanceof NoEnd) return { unrest: [error.message], idleWrites: 0, lateWrites: 0 };
     throw error;
   }
 }
@@ -54,14 +56,15 @@ async function playToEnd(world: World): Promise<Played> {
   faults.end();
   await scheduler.runTo(scheduler.now + HEALING_MS);
   const healed = await untilAtRest(world);
-  if (healed.length > 0) return { unrest: healed, idleWrites: 0 };
+  if (healed.length > 0) return { unrest: healed, idleWrites: 0, lateWrites: 0 };
+  const then = writesIn(world.journal);
   const listed = await listAgain(world);
-  if (listed.length > 0) return { unrest: listed, idleWrites: 0 };
   const before = writesIn(world.journal);
+  if (listed.length > 0) return { unrest: listed, idleWrites: 0, lateWrites: before - then };
   repeat(world);
   const repeated = await listAgain(world);
   await scheduler.runTo(scheduler.now + RELAY_MS);
-  return { unrest: repeated, idleWrites: writesIn(world.journal) - before };
+  return { unrest: repeated, idleWrites: writesIn(world.journal) - before, lateWrites: before - then };
 }
 
 function endOf({ deeds, faults }: Schedule): number {
