@@ -21,6 +21,8 @@ export interface Created extends Happening {
   readonly typed: Image;
   readonly values: Image;
   readonly attempt: string | null;
+  /** Of the write that made it; null for a person's. */
+  readonly integration: string | null;
   /** The partner's id that it was made with. */
   readonly reference: string | null;
 }

@@ -17,9 +17,12 @@ export function integrationsOf(schedule: Schedule): Integration[] {
     conflicts: { policy: dials.policy, fallback: dials.fallback },
     invalid: dials.invalid,
     guard: dials.systems[name]?.kind === 'strict' ? 'conditional' : 'read',
-    fields: GROUPS.map(fieldOf),
+    fields: MAPPED_FIELDS,
   }));
 }
+
+/** The mapping of all groups, as an integration file says it. */
+export const MAPPED_FIELDS: readonly object[] = GROUPS.map(fieldOf);
 
 function fieldOf({ kind, bevatel, external }: Group): object {
   switch (kind) {

@@ -1,0 +1,151 @@
+/** What goes wrong while people work: processes are killed or stand still, calls and notifications go astray. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultKind, Endpoint as BevatelEndpoint } from '../../connectors/bevatel/sandbox/faults.ts';
+import type { Fault } from '../../connectors/hubspot/sandbox/gate.ts';
+import type { Random } from '../engine/random.ts';
+import { ROLE_NAMES } from './roles.ts';
+import type { RoleName, RoleProcess } from './roles.ts';
+import type { Site } from './site.ts';
+
+const LONGEST_DOWN_MS = 500;
+/** Beyond the deadline of a delivery's call, so that a write lands after it was given up. */
+const LATE_MS = { from: 1_600, to: 3_000 };
+const SLOW_MS = { from: 50, to: 900 };
+const STALL_MS = { from: 500, to: 6_000 };
+const OUTAGE_MS = { from: 300, to: 1_500 };
+
+/** HubSpot's calls that the product makes all the time. */
+const HUBSPOT_CALLS = ['contacts.batchUpdate', 'contacts.batchUpsert', 'contacts.batchRead', 'contacts.search'] as const;
+const BEVATEL_CALLS = ['batchWrite', 'batchRead'] as const satisfies readonly BevatelEndpoint[];
+
+export class Torment {
+  readonly kills: Record<RoleName, number> = { capture: 0, reconcile: 0, deliver: 0 };
+  /** Processes that ended by themselves, in words. */
+  readonly ended: string[] = [];
+  readonly #site: Site;
+  readonly #random: Random;
+
+  constructor(site: Site, random: Random) {
+    this.#site = site;
+    this.#random = random;
+  }
+
+  /** Everything begins within the time given; resolves when all processes run again and nothing goes wrong any more. */
+  async during(ms: number): Promise<void> {
+    const random = this.#random;
+    const troubles = [...this.#killings(), ...this.#mishaps()];
+    this.#trouble();
+    await Promise.all(troubles.map(async (trouble) => {
+      await sleep(random.int(0, ms));
+      await trouble();
+    }));
+    await sleep(0);
+    this.#heal();
+  }
+
+  /** Some of the roles, each killed once or twice, or stopped for a while. */
+  #killings(): (() => Promise<void>)[] {
+    const random = this.#random;
+    const chosen = ROLE_NAMES.filter(() => random.chance(0.45));
+    const roles = chosen.length > 0 ? chosen : [random.pick(ROLE_NAMES)];
+    return roles.map((name) => {
+      const role = this.#site.roles[name];
+      const times = random.chance(0.2) ? 2 : 1;
+      const stalls = random.chance(0.12);
+      return async () => {
+        if (stalls) return this.#stall(role, random.int(STALL_MS.from, STALL_MS.to));
+        for (let left = times; left > 0; left -= 1) await this.#kill(role, random.int(0, LONGEST_DOWN_MS));
+      };
+    });
+  }
+
+  async #kill(role: RoleProcess, downMs: number): Promise<void> {
+    const { signal } = await role.end('SIGKILL');
+    if (signal !== 'SIGKILL') this.ended.push(`${role.name} ended by itself: ${role.log}`);
+    this.kills[role.name] += 1;
+    this.#site.diary.trouble('kill', `${role.name} is killed, for ${downMs} ms`);
+    await sleep(downMs);
+    await role.start();
+    this.#site.diary.trouble('start', `${role.name} runs again`);
+  }
+
+  /** It does not notice: leases and sessions end meanwhile, and it goes on as if nothing had happened. */
+  async #stall(role: RoleProcess, ms: number): Promise<void> {
+    this.#site.diary.trouble('stall', `${role.name} stands still for ${ms} ms`);
+    role.signal('SIGSTOP');
+    await sleep(ms);
+    role.signal('SIGCONT');
+  }
+
+  #mishaps(): (() => Promise<void>)[] {
+    const random = this.#random;
+    const { hubspot, bevatel } = this.#site;
+    const several = Array.from({ length: random.int(2, 5) }, () => {
+      if (random.chance(0.35)) {
+        const fault = { ...bevatelFault(random), endpoint: random.pick(BEVATEL_CALLS), times: random.int(1, 3) };
+        return async () => { bevatel.control.fault(fault); };
+      }
+      const rule = { endpoint: random.pick(HUBSPOT_CALLS), fault: hubspotFault(random), times: random.int(1, 3) };
+      return async () => hubspot.control.addFault(rule);
+    });
+    return [...several, ...(random.chance(0.2) ? [() => this.#outage(random.int(OUTAGE_MS.from, OUTAGE_MS.to))] : []), ...(random.chance(0.25) ? [() => this.#cutConnections()] : [])];
+  }
+
+  async #outage(ms: number): Promise<void> {
+    const { hubspot, diary } = this.#site;
+    diary.trouble('outage', `HubSpot is out for ${ms} ms`);
+    hubspot.control.addFault({ fault: { kind: 'status', status: 503 } });
+    await sleep(ms);
+    hubspot.control.clearFaults();
+  }
+
+  /** All connections of the service to its database, and the stream of Bevatel's changes, are cut. */
+  async #cutConnections(): Promise<void> {
+    const { pool, bevatel, diary } = this.#site;
+    diary.trouble('connections_cut', 'the connections to the databases are cut');
+    await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'bevatel-sync'`);
+    await bevatel.control.sql('select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database() and active_pid is not null');
+  }
+
+  /** Notifications and the index misbehave for the whole time. */
+  #trouble(): void {
+    const random = this.#random;
+    const { control } = this.#site.hubspot;
+    control.configureWebhooks({
+      loss: random.pick([0, 0.2, 0.6]), duplication: random.pick([0, 0.3]), delayMs: random.pick([0, 0, 150, 600]), reorder: random.chance(0.5),
+    });
+    control.setIndexLagMs(random.pick([0, 0, 400, 1_500]));
+  }
+
+  #heal(): void {
+    const { hubspot, bevatel } = this.#site;
+    hubspot.control.clearFaults();
+    hubspot.control.configureWebhooks({ loss: 0, duplication: 0, delayMs: 0, reorder: false });
+    hubspot.control.setIndexLagMs(0);
+    bevatel.control.clearFaults();
+  }
+}
+
+function hubspotFault(random: Random): Fault {
+  return random.weighted<() => Fault>([
+    [3, () => ({ kind: 'drop_after' })],
+    [2, () => ({ kind: 'drop_before' })],
+    [2, () => ({ kind: 'delay_before', delayMs: random.int(LATE_MS.from, LATE_MS.to) })],
+    [2, () => ({ kind: 'delay_before', delayMs: random.int(SLOW_MS.from, SLOW_MS.to) })],
+    [2, () => ({ kind: 'delay_after', delayMs: random.int(SLOW_MS.from, LATE_MS.to) })],
+    [2, () => ({ kind: 'status', status: 429, ...(random.chance(0.5) ? { headers: { 'retry-after': '1' } } : {}) })],
+    [2, () => ({ kind: 'status', status: random.pick([500, 502, 503]) })],
+  ])();
+}
+
+function bevatelFault(random: Random): FaultKind {
+  return random.weighted<() => FaultKind>([
+    [3, () => ({ kind: 'dropAnswer' })],
+    [2, () => ({ kind: 'cut' })],
+    [2, () => ({ kind: 'delay', ms: random.int(LATE_MS.from, LATE_MS.to) })],
+    [2, () => ({ kind: 'delay', ms: random.int(SLOW_MS.from, SLOW_MS.to) })],
+    [2, () => ({ kind: 'delayAnswer', ms: random.int(SLOW_MS.from, LATE_MS.to) })],
+    [1, () => ({ kind: 'status', status: 429, retryAfterSeconds: 1 })],
+    [2, () => ({ kind: 'status', status: random.pick([500, 503] as const) })],
+  ])();
+}
