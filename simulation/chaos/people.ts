@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contact, ContactPatch } from '../../connectors/bevatel/contact-api.ts';
+import { ApiFault } from '../../connectors/hubspot/sandbox/fault.ts';
 import type { Properties } from '../../connectors/hubspot/sandbox/model.ts';
 import type { Image } from '../../schemas/value.ts';
 import type { Random } from '../engine/random.ts';
@@ -115,8 +116,9 @@ export class People {
   async #create(door: Door, name: string, values: Image): Promise<void> {
     const deed = this.#next();
     this.#site.diary.foresee(deed, name);
-    if (door === 'external') this.#site.hubspot.control.create(propertiesOf(values), deed);
-    else {
+    if (door === 'external') {
+      if (!isDone(() => this.#site.hubspot.control.create(propertiesOf(values), deed))) return;
+    } else {
       const key = `${TENANT}-${deed}`;
       await persist(async () => (await this.#call('POST', '/v1/contacts', deed, { fields: fieldsOf(values) }, { 'idempotency-key': key })).status < 300);
     }
@@ -129,11 +131,7 @@ export class People {
     if (record === undefined) return;
     const deed = this.#next();
     if (door === 'external') {
-      try {
-        this.#site.hubspot.control.edit(record, propertiesOf(values), deed);
-      } catch {
-        return; // HubSpot refuses what is not unique, to a person's face
-      }
+      if (!isDone(() => this.#site.hubspot.control.edit(record, propertiesOf(values), deed))) return;
     } else await persist(() => this.#patch(record, deed, values));
     this.#done += 1;
   }
@@ -160,6 +158,17 @@ export class People {
   #next(): number {
     this.#deed += 1;
     return this.#deed;
+  }
+}
+
+/** HubSpot refuses a value that must be unique and is not to a person's face; then nothing is done. */
+function isDone(act: () => unknown): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiFault && error.category === 'CONFLICT') return false;
+    throw error;
   }
 }
 

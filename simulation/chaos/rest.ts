@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HINTS_TOPIC, changesTopic, topicName } from '../../schemas/topics.ts';
 import { LANES } from '../../schemas/value.ts';
+import { TENANT } from './site.ts';
 import type { Site } from './site.ts';
 
 const LOOK_MS = 150;
@@ -86,6 +87,6 @@ async function unfinished({ pool }: Site): Promise<string[]> {
       (select count(*) from decisions where awaits_relay) as "decisions wait for their topic",
       (select count(*) from waiting_hints) as "hints wait",
       (select count(*) from integrations where matched_at is null) as "integrations are not listed",
-      (select count(*) from listings where stored_at is null) as "listings are not stored"`, [now + SOON_MS, now]);
+      (select count(*) from listings where tenant_id = $3 and stored_at is null) as "listings are not stored"`, [now + SOON_MS, now, TENANT]);
   return Object.entries(counts ?? {}).filter(([, count]) => Number(count) > 0).map(([what, count]) => `${count} ${what}`);
 }

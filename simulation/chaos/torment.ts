@@ -7,6 +7,8 @@ import { ROLE_NAMES } from './roles.ts';
 import type { RoleName, RoleProcess } from './roles.ts';
 import type { Site } from './site.ts';
 
+/** Kills fall into this first part of the time: a killed member of a group is waited for long after. */
+const KILLS_WITHIN = 0.4;
 const LONGEST_DOWN_MS = 500;
 /** Beyond the deadline of a delivery's call, so that a write lands after it was given up. */
 const LATE_MS = { from: 1_600, to: 3_000 };
@@ -30,17 +32,18 @@ export class Torment {
     this.#random = random;
   }
 
-  /** Everything begins within the time given; resolves when all processes run again and nothing goes wrong any more. */
+  /** All of it begins within the time given, then it heals; resolves when all processes run again as well. */
   async during(ms: number): Promise<void> {
-    const random = this.#random;
-    const troubles = [...this.#killings(), ...this.#mishaps()];
-    this.#trouble();
-    await Promise.all(troubles.map(async (trouble) => {
-      await sleep(random.int(0, ms));
-      await trouble();
-    }));
-    await sleep(0);
+    const killings = Promise.all(this.#killings().map((killing) => this.#after(ms * KILLS_WITHIN, killing)));
+    this.#mislead();
+    await Promise.all([sleep(ms), ...this.#mishaps().map((mishap) => this.#after(ms, mishap))]);
     this.#heal();
+    await killings;
+  }
+
+  async #after(longestMs: number, trouble: () => Promise<void>): Promise<void> {
+    await sleep(this.#random.int(0, Math.floor(longestMs)));
+    await trouble();
   }
 
   /** Some of the roles, each killed once or twice, or stopped for a while. */
@@ -108,7 +111,7 @@ export class Torment {
   }
 
   /** Notifications and the index misbehave for the whole time. */
-  #trouble(): void {
+  #mislead(): void {
     const random = this.#random;
     const { control } = this.#site.hubspot;
     control.configureWebhooks({
