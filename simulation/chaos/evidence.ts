@@ -5,15 +5,14 @@ import { REFERENCE_FIELD } from '../schedule/groups.ts';
 import type { ContactFields } from '../../connectors/bevatel/contact-api.ts';
 import { FIELD_NAMES } from '../../connectors/bevatel/contact-api.ts';
 import { INTEGRATION, imageOfFields, imageOfProperties } from './diary.ts';
-import type { Published } from './published.ts';
 import { TENANT } from './site.ts';
 import type { Site } from './site.ts';
 
 /** `unrest`, `idleWrites`, `unforeseen`: what was seen while the stack was waited for. */
 export type Seen = Pick<Evidence, 'unrest' | 'idleWrites' | 'unforeseen'>;
 
-export async function collect(site: Site, published: Published, seen: Seen): Promise<Evidence> {
-  const { pool, diary, dials } = site;
+export async function collect(site: Site, seen: Seen): Promise<Evidence> {
+  const { pool, diary, dials, published } = site;
   const journal = diary.journal();
   const [links, decisions, letters] = await Promise.all([
     pool.query<LinkRow>('select integration_id, link_id, bevatel_id, external_id, erased, state from links where tenant_id = $1 order by integration_id, link_id', [TENANT]),

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openStack } from '../../deploy/local/choose-stack.ts';
 import { LOCAL_DIR } from '../../deploy/local/embedded-stack.ts';
-import { campaign, isGood } from './campaign.ts';
+import { campaign } from './campaign.ts';
 import type { Site } from './site.ts';
+import { isGood } from './tally.ts';
 
 interface Wish {
   readonly rounds: number;
@@ -34,20 +35,28 @@ async function main({ rounds, seed, isJson }: Wish): Promise<boolean> {
   say(`seed ${seed}`);
   const dataDir = join(LOCAL_DIR, 'chaos', randomBytes(4).toString('hex'));
   const stack = await openStack({ dataDir, ephemeral: true, log: say });
-  let site: Site | undefined;
-  const leave = async (): Promise<void> => {
-    await site?.close().catch((error: unknown) => { console.error(error); });
+  let site: Promise<Site> | undefined;
+  let leaving: Promise<void> | undefined;
+  const leave = (): Promise<void> => (leaving ??= (async () => {
+    await site?.then((opened) => opened.close()).catch((error: unknown) => { console.error(error); });
     await stack.stop();
     await rm(dataDir, { recursive: true, force: true });
+  })());
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    isInterrupted = true;
+    void leave().finally(() => process.exit(130));
   };
-  const interrupted = (): void => { void leave().finally(() => process.exit(130)); };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
     const begun = performance.now();
-    const totals = await campaign({ urls: stack.urls, rounds, seed, say, onSite: (opened) => { site = opened; } });
+    const totals = await campaign({ urls: stack.urls, rounds, seed, say, onSite: (opening) => { site = opening; } });
     const spent = Math.round((performance.now() - begun) / 1_000);
     console.log(JSON.stringify({ ...totals, seconds: spent, s_per_round: Math.round(10 * spent / totals.rounds) / 10 }, null, isJson ? 0 : 1));
     return isGood(totals);
+  } catch (error) {
+    if (!isInterrupted) throw error;
+    return false;
   } finally {
     await leave();
   }

@@ -11,6 +11,7 @@ export type RoleProcesses = Readonly<Record<RoleName, RoleProcess>>;
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'bevatel-sync.js');
 const LOG_LINES = 40;
+const STOP_WITHIN_MS = 8_000;
 
 export interface Exit {
   readonly code: number | null;
@@ -70,6 +71,14 @@ export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
     }
     process.off('exit', this.#abandon);
     return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  /** As an operator ends it; with SIGKILL when that takes too long. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT');
+    const late = setTimeout(() => this.abandon(), STOP_WITHIN_MS);
+    await this.end('SIGTERM');
+    clearTimeout(late);
   }
 
   /** Stops it as it is, or lets it go on. */

@@ -12,7 +12,6 @@ import type { Isolation } from '../../deploy/local/isolate.ts';
 import { isolate } from '../../deploy/local/isolate.ts';
 import type { StackUrls } from '../../deploy/local/stack.ts';
 import { createCodecs } from '../../runtime/codec.ts';
-import type { Codecs } from '../../runtime/codec.ts';
 import { connectKafka } from '../../runtime/kafka.ts';
 import type { Kafka } from '../../runtime/kafka.ts';
 import { createLogger } from '../../runtime/logger.ts';
@@ -27,6 +26,7 @@ import type { Dials } from '../schedule/schedule.ts';
 import { BEVATEL_DIALS } from '../systems/dials.ts';
 import { MAPPED_FIELDS } from '../world/integrations.ts';
 import { Diary, INTEGRATION } from './diary.ts';
+import { Published } from './published.ts';
 import type { RoleProcesses } from './roles.ts';
 import { roleProcesses } from './roles.ts';
 
@@ -49,7 +49,8 @@ export interface Site {
   /** The service's database. */
   readonly pool: pg.Pool;
   readonly kafka: Kafka;
-  readonly codecs: Codecs;
+  /** The decisions that have come out on their topic. */
+  readonly published: Published;
   readonly roles: RoleProcesses;
   /** Ends the roles and removes everything; may be called twice. */
   close(): Promise<void>;
@@ -85,6 +86,9 @@ async function open(urls: StackUrls, { databaseUrl, topicPrefix }: Isolation, ra
   await kafka.ensureTopics(topicPrefix, TOPICS);
   const codecs = createCodecs({ registryUrl: urls.schemaRegistryUrl, topicPrefix });
   await codecs.prepare();
+  const published = new Published({ kafka, codecs, topicPrefix });
+  await published.start();
+  closers.push(() => published.close());
   const diary = new Diary();
   const bevatelUrl = await createSandboxDatabase(databaseUrl, `${new URL(databaseUrl).pathname.slice(1)}_bev`);
   const bevatel = await startBevatelSandbox({
@@ -104,9 +108,9 @@ async function open(urls: StackUrls, { databaseUrl, topicPrefix }: Isolation, ra
     ...SECRETS, ...HASTE, TOPIC_PREFIX: topicPrefix, BEVATEL_CDC_URL: bevatelUrl, DATABASE_URL: databaseUrl,
     KAFKA_BROKERS: urls.kafkaBrokers.join(','), SCHEMA_REGISTRY_URL: urls.schemaRegistryUrl, REDIS_URL: urls.redisUrl,
   });
-  closers.push(() => Promise.all(Object.values(roles).map((role) => role.end('SIGKILL'))));
+  closers.push(() => Promise.all(Object.values(roles).map((role) => role.stop())));
   hubspot.control.configureWebhooks({ targetUrl: `${roles.capture.url}/hooks/hubspot`, retryDelaysMs: WEBHOOK_RETRIES_MS });
-  return { urls, topicPrefix, dials, diary, bevatel, hubspot, agentKey: AGENT_KEY, pool, kafka, codecs, roles };
+  return { urls, topicPrefix, dials, diary, bevatel, hubspot, agentKey: AGENT_KEY, pool, kafka, published, roles };
 }
 
 /** What the oracle is to know of the systems. */

@@ -10,15 +10,17 @@ import type { Site } from './site.ts';
 /** Kills fall into this first part of the time: a killed member of a group is waited for long after. */
 const KILLS_WITHIN = 0.4;
 const LONGEST_DOWN_MS = 500;
+/** Within it a process that starts connects to everything, migrates, and joins its groups. */
+const AGAIN_MS = 3_000;
 /** Beyond the deadline of a delivery's call, so that a write lands after it was given up. */
 const LATE_MS = { from: 1_600, to: 3_000 };
 const SLOW_MS = { from: 50, to: 900 };
 const STALL_MS = { from: 500, to: 6_000 };
 const OUTAGE_MS = { from: 300, to: 1_500 };
 
-/** HubSpot's calls that the product makes all the time. */
-const HUBSPOT_CALLS = ['contacts.batchUpdate', 'contacts.batchUpsert', 'contacts.batchRead', 'contacts.search'] as const;
-const BEVATEL_CALLS = ['batchWrite', 'batchRead'] as const satisfies readonly BevatelEndpoint[];
+/** Calls that are hit. Writes above all; a creation is rare, and a fault waits until there is one. */
+const HUBSPOT_CALLS = [[5, 'contacts.batchUpdate'], [1, 'contacts.batchUpsert'], [2, 'contacts.batchRead'], [1, 'contacts.search']] as const;
+const BEVATEL_CALL: BevatelEndpoint = 'batchWrite';
 
 export class Torment {
   readonly kills: Record<RoleName, number> = { capture: 0, reconcile: 0, deliver: 0 };
@@ -53,23 +55,30 @@ export class Torment {
     const roles = chosen.length > 0 ? chosen : [random.pick(ROLE_NAMES)];
     return roles.map((name) => {
       const role = this.#site.roles[name];
-      const times = random.chance(0.2) ? 2 : 1;
-      const stalls = random.chance(0.12);
-      return async () => {
-        if (stalls) return this.#stall(role, random.int(STALL_MS.from, STALL_MS.to));
-        for (let left = times; left > 0; left -= 1) await this.#kill(role, random.int(0, LONGEST_DOWN_MS));
-      };
+      if (random.chance(0.12)) {
+        const ms = random.int(STALL_MS.from, STALL_MS.to);
+        return () => this.#stall(role, ms);
+      }
+      const [downMs, againAfterMs] = [random.int(0, LONGEST_DOWN_MS), random.chance(0.2) ? random.int(0, AGAIN_MS) : null];
+      return () => this.#kill(role, downMs, againAfterMs);
     });
   }
 
-  async #kill(role: RoleProcess, downMs: number): Promise<void> {
+  /** `againAfterMs`: it is killed once more while it starts. */
+  async #kill(role: RoleProcess, downMs: number, againAfterMs: number | null): Promise<void> {
+    const { diary } = this.#site;
     const { signal } = await role.end('SIGKILL');
     if (signal !== 'SIGKILL') this.ended.push(`${role.name} ended by itself: ${role.log}`);
     this.kills[role.name] += 1;
-    this.#site.diary.trouble('kill', `${role.name} is killed, for ${downMs} ms`);
+    diary.trouble('kill', `${role.name} is killed, for ${downMs} ms`);
     await sleep(downMs);
-    await role.start();
-    this.#site.diary.trouble('start', `${role.name} runs again`);
+    const started = role.start().then(() => true, (error: unknown) => { if (againAfterMs === null) throw error; return false; });
+    if (againAfterMs !== null) {
+      await sleep(againAfterMs);
+      return this.#kill(role, downMs, null);
+    }
+    await started;
+    diary.trouble('start', `${role.name} runs again`);
   }
 
   /** It does not notice: leases and sessions end meanwhile, and it goes on as if nothing had happened. */
@@ -85,10 +94,10 @@ export class Torment {
     const { hubspot, bevatel } = this.#site;
     const several = Array.from({ length: random.int(2, 5) }, () => {
       if (random.chance(0.35)) {
-        const fault = { ...bevatelFault(random), endpoint: random.pick(BEVATEL_CALLS), times: random.int(1, 3) };
+        const fault = { ...bevatelFault(random), endpoint: BEVATEL_CALL, times: random.int(1, 3) };
         return async () => { bevatel.control.fault(fault); };
       }
-      const rule = { endpoint: random.pick(HUBSPOT_CALLS), fault: hubspotFault(random), times: random.int(1, 3) };
+      const rule = { endpoint: random.weighted(HUBSPOT_CALLS), fault: hubspotFault(random), times: random.int(1, 3) };
       return async () => hubspot.control.addFault(rule);
     });
     return [...several, ...(random.chance(0.2) ? [() => this.#outage(random.int(OUTAGE_MS.from, OUTAGE_MS.to))] : []), ...(random.chance(0.25) ? [() => this.#cutConnections()] : [])];
@@ -120,12 +129,11 @@ export class Torment {
     control.setIndexLagMs(random.pick([0, 0, 400, 1_500]));
   }
 
+  /** Faults of single calls stay until they have hit: there are but a few of them. */
   #heal(): void {
-    const { hubspot, bevatel } = this.#site;
-    hubspot.control.clearFaults();
+    const { hubspot } = this.#site;
     hubspot.control.configureWebhooks({ loss: 0, duplication: 0, delayMs: 0, reorder: false });
     hubspot.control.setIndexLagMs(0);
-    bevatel.control.clearFaults();
   }
 }
 
