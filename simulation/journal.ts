@@ -82,3 +82,8 @@ export interface Trouble extends Happening {
 }
 
 export type Fact = Created | Edited | Sent | Written | Read | Ended | Removed | Merged | Trouble;
+
+/** How many writes of the product took effect. */
+export function writesIn(journal: readonly Fact[]): number {
+  return journal.filter((fact) => fact.kind === 'written' || (fact.kind === 'created' && fact.deed === null)).length;
+}

@@ -22,6 +22,8 @@ export interface CampaignOptions {
   readonly say: (line: string) => void;
   /** Told of each site before it is open, so that whoever is interrupted can close it. */
   readonly onSite: (opening: Promise<Site>) => void;
+  /** No further site is opened once it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 const ROUNDS_PER_SITE = 20;
@@ -45,6 +47,7 @@ export async function campaign(options: CampaignOptions): Promise<Totals> {
 }
 
 async function openStay(options: CampaignOptions, number: number): Promise<Stay> {
+  options.signal?.throwIfAborted();
   const opening = openSite(options.urls, 'chaos', randomOf(options.seed, `site ${number}`));
   options.onSite(opening);
   const stay = new Stay(await opening, options, number);
@@ -64,6 +67,7 @@ class Stay {
   readonly site: Site;
   isBroken = false;
   blindWindows = 0;
+  waiting = 0;
   readonly #options: CampaignOptions;
 
   constructor(site: Site, options: CampaignOptions, number: number) {
@@ -89,8 +93,9 @@ class Stay {
     const { judgement: { findings, blindWindows } } = judged;
     this.isBroken = findings.length > 0;
     this.blindWindows = blindWindows;
+    this.waiting = judged.waiting.size;
     const { say, seed } = this.#options;
-    say(`round ${number}: ${this.people.done - before.done} edits, ${this.#kills - before.kills} kills, at rest ${seconds(Date.now() - begun)} s after its begin (${seconds(workedMs)} s of torment), ${findings.length} findings`);
+    say(`round ${number}: ${this.people.done - before.done} edits, ${this.#kills - before.kills} kills, at rest ${seconds(Date.now() - begun)} s after its begin (${seconds(workedMs)} s of torment), ${findings.length} findings${this.waiting > 0 ? `, ${this.waiting} pairs wait for a write` : ''}`);
     for (const line of storiesOf(this.site, judged)) say(line);
     if (this.isBroken) say(`  the same chances again: npm run chaos -- --seed ${seed}`);
     return judged.judgement;

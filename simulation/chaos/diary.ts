@@ -1,16 +1,17 @@
 /**
  * The journal of the real stack: what the sandboxes tell of themselves, as facts of the simulation's journal, so that the
- * same oracle judges both. The product is not asked.
+ * same oracle judges both. The product is not asked. What people typed and what the product sent is told by the calls that
+ * came in; what took effect, and when, by HubSpot's table as it happens and by the past of Bevatel's.
  */
+import { z } from 'zod';
 import { batchWriteAnswer, contact as zContact, createBody, patchBody, writeItem } from '../../connectors/bevatel/contact-api.ts';
-import type { Contact, ContactPatch, WriteItem } from '../../connectors/bevatel/contact-api.ts';
 import type { Exchange } from '../../connectors/bevatel/sandbox/server.ts';
 import type { SandboxJournal, WroteContact } from '../../connectors/hubspot/sandbox/journal.ts';
-import type { Properties } from '../../connectors/hubspot/sandbox/model.ts';
-import { z } from 'zod';
-import type { Image, Value } from '../../schemas/value.ts';
+import type { Image } from '../../schemas/value.ts';
 import type { Created, Fact } from '../journal.ts';
 import { REFERENCE_FIELD } from '../schedule/groups.ts';
+import { imageOfFields, imageOfProperties } from './images.ts';
+import type { PastContact } from './past.ts';
 
 /** Of the only integration, which is the name of its system too. */
 export const INTEGRATION = 'crm';
@@ -26,20 +27,31 @@ interface Told {
   readonly order: number;
 }
 
+/** A write of the product that came in to Bevatel. */
+interface Sending {
+  readonly at: number;
+  readonly attempt: string;
+  readonly values: Image;
+}
+
 export class Diary {
   readonly startedAt = Date.now();
   readonly hubspot: SandboxJournal = {
     arrived: ({ endpoint, atMs, body }) => this.#arrived(endpoint, atMs, body),
     wrote: (write) => this.#hubspotWrote(write),
-    struck: (endpoint, kind) => this.#met('hubspot', kind, endpoint),
+    struck: (endpoint, kind) => this.#met('HubSpot', kind, endpoint),
   };
   readonly bevatel = (exchange: Exchange): void => this.#exchanged(exchange);
   readonly #told: Told[] = [];
-  /** Whom a deed is about, for those that make a record. */
+  /** By deed: whom it is about, where it makes a record, and what was typed into Bevatel. */
   readonly #persons = new Map<number, string>();
+  readonly #typed = new Map<number, Image>();
+  /** HubSpot: by attempt. */
   readonly #arrivals = new Map<string, number>();
+  /** Bevatel: by `id@version` that the write would make, or by the reference of the new contact. */
+  readonly #sendings = new Map<string, Sending[]>();
   readonly #troubles = new Map<string, number>();
-  /** `system/record` → person, and `system/person` → record. */
+  /** `system/record` → person, and `system/person` → record, as far as is known by now. */
   readonly #about = new Map<string, string>();
   readonly #records = new Map<string, string>();
   #order = 0;
@@ -49,14 +61,14 @@ export class Diary {
     this.#persons.set(deed, person);
   }
 
-  /** The person's first record in a system, as far as it is known by now. */
+  /** The person's first record in a system. */
   recordOf(system: string, person: string): string | undefined {
     return this.#records.get(`${system}/${person}`);
   }
 
   /** Something that went wrong and is no deed in a system; for stories and figures. */
   trouble(kind: string, what: string): void {
-    this.#count(kind);
+    this.#troubles.set(kind, (this.#troubles.get(kind) ?? 0) + 1);
     this.#tell({ kind: 'trouble', at: Date.now(), system: '', record: '', what });
   }
 
@@ -65,27 +77,32 @@ export class Diary {
     return Object.fromEntries(this.#troubles);
   }
 
-  /** Writes of the product that took effect so far. */
-  get writes(): number {
-    return this.#told.filter(({ fact }) => fact.kind === 'written' || (fact.kind === 'created' && fact.deed === null)).length;
+  /** Everything in its order, with what Bevatel's past tells. A record that the product made is about its partner's person. */
+  journal(past: readonly PastContact[]): Fact[] {
+    const facts = [...this.#told, ...past.map((contact): Told => ({ fact: this.#factOf(contact), order: contact.version }))]
+      .toSorted((a, b) => a.fact.at - b.fact.at || compare(a.fact.system, b.fact.system) || a.order - b.order).map(({ fact }) => fact);
+    const persons = new Map<string, string>();
+    return facts.map((fact): Fact => {
+      if (fact.kind !== 'created') return fact;
+      const person = fact.person === '' ? persons.get(partnerOf(fact)) ?? '' : fact.person;
+      persons.set(`${fact.system}/${fact.record}`, person);
+      return { ...fact, person };
+    });
   }
 
-  /** Everything in its order. */
-  journal(): Fact[] {
-    return this.#told.toSorted((a, b) => a.fact.at - b.fact.at || compare(a.fact.system, b.fact.system) || a.order - b.order).map(({ fact }) => fact);
-  }
-
-  #tell(fact: Fact, order?: number): void {
+  #tell(fact: Fact): void {
     this.#order += 1;
-    this.#told.push({ fact, order: order ?? this.#order });
+    this.#told.push({ fact, order: this.#order });
   }
 
   #met(system: string, kind: string, endpoint: string): void {
     this.trouble(kind, `${system} meets a call of ${endpoint} with ${kind}`);
   }
 
-  #count(kind: string): void {
-    this.#troubles.set(kind, (this.#troubles.get(kind) ?? 0) + 1);
+  #learn(system: string, record: string, person: string | undefined): void {
+    if (person === undefined) return;
+    this.#about.set(`${system}/${record}`, person);
+    if (!this.#records.has(`${system}/${person}`)) this.#records.set(`${system}/${person}`, record);
   }
 
   #arrived(endpoint: string, at: number, body: unknown): void {
@@ -102,88 +119,73 @@ export class Diary {
     const attempt = traceId ?? '';
     const reference = properties[REFERENCE_FIELD] ?? null;
     const deed = actor.sourceType === 'CRM_UI' ? actor.userId ?? 0 : null;
-    if (kind === 'created') this.#created({ ...here, deed, typed: sent, values, ...makerOf(deed, attempt, reference) });
-    else if (deed === null) this.#tell({ kind: 'written', ...here, attempt, integration: INTEGRATION, sentAt: this.#arrivals.get(attempt) ?? at, sent, values, reference });
+    if (kind === 'created') {
+      this.#learn(INTEGRATION, id, deed === null ? this.#about.get(`bevatel/${reference}`) : this.#persons.get(deed));
+      this.#tell({ kind, ...here, typed: sent, values, ...this.#makerOf(deed, attempt, reference) });
+    } else if (deed === null) this.#tell({ kind: 'written', ...here, attempt, integration: INTEGRATION, sentAt: this.#arrivals.get(attempt) ?? at, sent, values, reference });
     else this.#tell({ kind: 'edited', ...here, deed, actor: 'person', typed: sent, values, clockAt: at });
   }
 
-  /** A record that the product makes is about the person of its partner. */
-  #created(made: Omit<Created, 'kind' | 'person'>, order?: number): void {
-    const { system, record, deed, reference } = made;
-    const person = deed === null ? this.#about.get(`${system === 'bevatel' ? INTEGRATION : 'bevatel'}/${reference}`) : this.#persons.get(deed);
-    if (person === undefined) throw new Error(`${system}/${record} is about nobody`);
-    this.#about.set(`${system}/${record}`, person);
-    if (!this.#records.has(`${system}/${person}`)) this.#records.set(`${system}/${person}`, record);
-    this.#tell({ kind: 'created', ...made, person }, order);
+  #makerOf(deed: number | null, attempt: string, reference: string | null): Pick<Created, 'deed' | 'person' | 'attempt' | 'integration' | 'reference'> {
+    if (deed === null) return { deed, person: '', attempt, integration: INTEGRATION, reference };
+    return { deed, person: this.#persons.get(deed) ?? '', attempt: null, integration: null, reference: null };
   }
 
   #exchanged(exchange: Exchange): void {
-    const { endpoint, actor, answer, fault } = exchange;
+    const { endpoint, actor, body, answer, fault } = exchange;
     if (fault !== null) this.#met('Bevatel', fault, endpoint);
-    const deed = PERSON.exec(actor)?.[1];
-    if (deed === undefined) {
-      if (endpoint === 'batchWrite') this.#batchWritten(exchange);
-    } else if (endpoint === 'create' && answer?.status === 201) this.#typedAnew(Number(deed), createBody.parse(exchange.body).fields, zContact.parse(answer.body));
-    else if (endpoint === 'update' && answer?.status === 200) this.#typed(Number(deed), exchange, zContact.parse(answer.body));
+    if (endpoint === 'batchWrite') return this.#batchSent(exchange);
+    const deed = Number(PERSON.exec(actor)?.[1]);
+    if (endpoint === 'create') {
+      this.#typed.set(deed, imageOfFields(createBody.parse(body).fields));
+      if (answer?.status === 200 || answer?.status === 201) this.#learn('bevatel', zContact.parse(answer.body).id, this.#persons.get(deed));
+    } else if (endpoint === 'update') this.#typed.set(deed, imageOfFields(patchBody.parse(body).fields));
   }
 
-  #typedAnew(deed: number, fields: ContactPatch, contact: Contact): void {
-    this.#created({ ...hereOf(contact), deed, typed: imageOfFields(fields), values: kept(contact, fields), ...makerOf(deed, '', null) }, contact.version);
-  }
-
-  /** A patch that says what stands there already has changed nothing. */
-  #typed(deed: number, { body, arrivedAt }: Exchange, contact: Contact): void {
-    const { fields } = patchBody.parse(body);
-    const here = hereOf(contact);
-    if (here.at < arrivedAt) return;
-    this.#tell({ kind: 'edited', ...here, deed, actor: 'person', typed: imageOfFields(fields), values: kept(contact, fields), clockAt: here.at }, contact.version);
-  }
-
-  #batchWritten({ body, answer, arrivedAt }: Exchange): void {
-    const { items } = zBevatelItems.parse(body);
+  #batchSent({ body, answer, arrivedAt: at }: Exchange): void {
     const results = answer?.status === 207 ? batchWriteAnswer.parse(answer.body).results : [];
-    for (const [place, item] of items.entries()) {
-      if (item.op === 'update') this.#tell({ kind: 'sent', at: arrivedAt, system: 'bevatel', record: item.id, attempt: item.ref, values: imageOfFields(item.fields) });
-      const result = results[place];
-      if (result?.contact && tookEffect(item, result.status, result.contact)) this.#bevatelWrote(item, result.contact, arrivedAt);
+    for (const [place, item] of zBevatelItems.parse(body).items.entries()) {
+      const values = imageOfFields(item.fields);
+      const key = item.op === 'update' ? `${item.id}@${item.if_match + 1}` : item.external_reference?.external_id ?? '';
+      this.#sendings.set(key, [...this.#sendings.get(key) ?? [], { at, attempt: item.ref, values }]);
+      if (item.op === 'update') this.#tell({ kind: 'sent', at, system: 'bevatel', record: item.id, attempt: item.ref, values });
+      const made = item.op === 'create' ? results[place]?.contact : undefined;
+      if (made) this.#learn('bevatel', made.id, this.#about.get(`${INTEGRATION}/${key}`));
     }
   }
 
-  #bevatelWrote(item: WriteItem, contact: Contact, sentAt: number): void {
-    const [sent, values] = [imageOfFields(item.fields), kept(contact, item.fields)];
-    const reference = item.external_reference?.external_id ?? null;
-    if (item.op === 'create') this.#created({ ...hereOf(contact), deed: null, typed: sent, values, ...makerOf(null, item.ref, reference) }, contact.version);
-    else this.#tell({ kind: 'written', ...hereOf(contact), attempt: item.ref, integration: INTEGRATION, sentAt, sent, values, reference }, contact.version);
+  /** What made this version of a contact. */
+  #factOf(contact: PastContact): Fact {
+    const { id, version, at, updatedBy } = contact;
+    const here = { at, system: 'bevatel', record: id };
+    const reference = contact.references[INTEGRATION] ?? null;
+    const deed = PERSON.exec(updatedBy)?.[1];
+    if (deed !== undefined) {
+      const typed = this.#typed.get(Number(deed)) ?? {};
+      const values = kept(contact, typed);
+      return version === 1 ? { kind: 'created', ...here, typed, values, ...this.#makerOf(Number(deed), '', null) }
+        : { kind: 'edited', ...here, deed: Number(deed), actor: 'person', typed, values, clockAt: at };
+    }
+    const sendings = this.#sendings.get(version === 1 ? reference ?? '' : `${id}@${version}`) ?? [];
+    const sending = sendings.findLast((one) => one.at <= at && isShown(contact, one.values)) ?? { at, attempt: '', values: {} };
+    const values = kept(contact, sending.values);
+    return version === 1 ? { kind: 'created', ...here, typed: sending.values, values, ...this.#makerOf(null, sending.attempt, reference) }
+      : { kind: 'written', ...here, attempt: sending.attempt, integration: INTEGRATION, sentAt: sending.at, sent: sending.values, values, reference };
   }
 }
 
-function makerOf(deed: number | null, attempt: string, reference: string | null): Pick<Created, 'attempt' | 'integration' | 'reference'> {
-  return deed === null ? { attempt, integration: INTEGRATION, reference } : { attempt: null, integration: null, reference: null };
-}
-
-/** A used idempotency key is answered with 200 and makes nothing, as does a patch of what stands there. */
-function tookEffect(item: WriteItem, status: number, contact: Contact): boolean {
-  return item.op === 'create' ? status === 201 : status === 200 && contact.version === item.if_match + 1;
-}
-
-function hereOf(contact: Contact): { readonly at: number; readonly system: string; readonly record: string } {
-  return { at: Date.parse(contact.updated_at), system: 'bevatel', record: contact.id };
+function partnerOf({ system, integration, reference }: Created): string {
+  return `${system === 'bevatel' ? integration : 'bevatel'}/${reference}`;
 }
 
 /** What the contact shows of the fields that were sent. */
-function kept(contact: Contact, sent: ContactPatch): Image {
-  const shown = imageOfFields(contact.fields);
-  return Object.fromEntries(Object.keys(imageOfFields(sent)).map((field) => [field, shown[field] ?? null]));
+function kept({ fields }: PastContact, sent: Image): Image {
+  return Object.fromEntries(Object.keys(sent).map((field) => [field, fields[field] ?? null]));
 }
 
-/** Bevatel's fields under the names of mappings. */
-export function imageOfFields({ custom, ...fields }: ContactPatch): Image {
-  const all = [...Object.entries(fields), ...Object.entries(custom ?? {}).map(([name, value]) => [`custom.${name}`, value] as const)];
-  return Object.fromEntries(all.flatMap(([name, value]): [string, Value][] => (value === undefined ? [] : [[name, value]])));
-}
-
-export function imageOfProperties(properties: Properties): Image {
-  return Object.fromEntries(Object.entries(properties).filter(([name]) => name !== REFERENCE_FIELD).map(([name, value]): [string, Value] => [name, value === '' ? null : value]));
+/** Bevatel keeps what it is sent as it is. */
+function isShown(contact: PastContact, sent: Image): boolean {
+  return Object.entries(kept(contact, sent)).every(([field, value]) => JSON.stringify(value) === JSON.stringify(sent[field]));
 }
 
 function compare(a: string, b: string): number {

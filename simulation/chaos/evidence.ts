@@ -4,7 +4,9 @@ import type { Fact } from '../journal.ts';
 import { REFERENCE_FIELD } from '../schedule/groups.ts';
 import type { ContactFields } from '../../connectors/bevatel/contact-api.ts';
 import { FIELD_NAMES } from '../../connectors/bevatel/contact-api.ts';
-import { INTEGRATION, imageOfFields, imageOfProperties } from './diary.ts';
+import { INTEGRATION } from './diary.ts';
+import { imageOfFields, imageOfProperties } from './images.ts';
+import { readPast } from './past.ts';
 import { TENANT } from './site.ts';
 import type { Site } from './site.ts';
 
@@ -13,7 +15,7 @@ export type Seen = Pick<Evidence, 'unrest' | 'idleWrites' | 'unforeseen'>;
 
 export async function collect(site: Site, seen: Seen): Promise<Evidence> {
   const { pool, diary, dials, published } = site;
-  const journal = diary.journal();
+  const journal = await journalOf(site);
   const [links, decisions, letters] = await Promise.all([
     pool.query<LinkRow>('select integration_id, link_id, bevatel_id, external_id, erased, state from links where tenant_id = $1 order by integration_id, link_id', [TENANT]),
     pool.query<DecisionRow>(
@@ -27,6 +29,11 @@ export async function collect(site: Site, seen: Seen): Promise<Evidence> {
     unforeseen: [...seen.unforeseen, ...letters.rows.map(({ key, code }) => `${key} lies in quarantine: ${code}`)],
     faultsMet: Object.values(diary.troubles).reduce((sum, count) => sum + count, 0),
   };
+}
+
+/** What truly happened in both systems so far. */
+export async function journalOf({ diary, bevatel }: Site): Promise<Fact[]> {
+  return diary.journal(await readPast(bevatel));
 }
 
 type BevatelRow = ContactFields & { readonly id: string; readonly is_live: boolean; readonly external_references: Readonly<Record<string, string>> };

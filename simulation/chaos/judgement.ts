@@ -3,13 +3,16 @@ import type { Evidence } from '../oracle/evidence.ts';
 import { judge } from '../oracle/oracle.ts';
 import type { Judgement } from '../oracle/oracle.ts';
 import { storyOf } from '../story.ts';
-import { collect } from './evidence.ts';
-import { untilAtRest, writesAtRest } from './rest.ts';
+import { writesIn } from '../journal.ts';
+import { collect, journalOf } from './evidence.ts';
+import { untilAtRest, untilPolled, waitingPairs } from './rest.ts';
 import type { Site } from './site.ts';
 
 export interface Judged {
   readonly judgement: Judgement;
   readonly evidence: Evidence;
+  /** Persons whose pairs wait for what became of a write: of them nothing can be said yet. */
+  readonly waiting: ReadonlySet<string>;
 }
 
 export interface JudgeOptions {
@@ -30,10 +33,25 @@ export async function judgedAtRest(site: Site, { patienceMs, ended = [], untilQu
   for (const end = Date.now() + SECOND_THOUGHTS_MS; ;) {
     await site.published.toTheEnd(patienceMs);
     const evidence = await collect(site, { unrest, idleWrites, unforeseen: [...ended, ...notRunning(site)] });
-    const judgement = judge(evidence);
-    if (judgement.findings.length === 0 || unrest.length > 0 || idleWrites > 0 || Date.now() > end) return { judgement, evidence };
+    const waiting = await waitingPersons(site, evidence);
+    const said = judge(evidence);
+    const judgement = { ...said, findings: said.findings.filter(({ person }) => person === null || !waiting.has(person)) };
+    if (judgement.findings.length === 0 || unrest.length > 0 || idleWrites > 0 || Date.now() > end) return { judgement, evidence, waiting };
     await untilAtRest(site, patienceMs);
   }
+}
+
+async function waitingPersons(site: Site, { records }: Evidence): Promise<ReadonlySet<string>> {
+  const pairs = await waitingPairs(site);
+  return new Set(records.filter(({ system, id }) => system === 'bevatel' && pairs.has(id)).map(({ person }) => person));
+}
+
+/** I3: at rest polls are the last that could find something; nothing may be written for it. */
+async function writesAtRest(site: Site, patienceMs: number): Promise<number> {
+  const before = writesIn(await journalOf(site));
+  await untilPolled(site, patienceMs);
+  await untilAtRest(site, patienceMs);
+  return writesIn(await journalOf(site)) - before;
 }
 
 function notRunning({ roles }: Site): string[] {

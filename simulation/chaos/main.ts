@@ -42,20 +42,20 @@ async function main({ rounds, seed, isJson }: Wish): Promise<boolean> {
     await stack.stop();
     await rm(dataDir, { recursive: true, force: true });
   })());
-  let isInterrupted = false;
+  const interruption = new AbortController();
   const interrupt = (): void => {
-    isInterrupted = true;
+    interruption.abort();
     void leave().finally(() => process.exit(130));
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
     const begun = performance.now();
-    const totals = await campaign({ urls: stack.urls, rounds, seed, say, onSite: (opening) => { site = opening; } });
+    const totals = await campaign({ urls: stack.urls, rounds, seed, say, signal: interruption.signal, onSite: (opening) => { site = opening; } });
     const spent = Math.round((performance.now() - begun) / 1_000);
     console.log(JSON.stringify({ ...totals, seconds: spent, s_per_round: Math.round(10 * spent / totals.rounds) / 10 }, null, isJson ? 0 : 1));
     return isGood(totals);
   } catch (error) {
-    if (!isInterrupted) throw error;
+    if (!interruption.signal.aborted) throw error;
     return false;
   } finally {
     await leave();

@@ -35,6 +35,7 @@ export class People {
   readonly #recent = new Map<string, Meaning[]>();
   readonly #atWork = new Set<Promise<void>>();
   readonly #failures: unknown[] = [];
+  #stop: () => Promise<void> = () => Promise.resolve();
   #meaning = 0;
   #deed = 0;
   #done = 0;
@@ -58,14 +59,35 @@ export class People {
     }
   }
 
+  /** May be started again after a stop. */
+  start(): void {
+    const stopping = new AbortController();
+    const working = this.#work(stopping.signal);
+    this.#stop = () => {
+      stopping.abort();
+      return working;
+    };
+  }
+
+  /** Resolves when everything is acknowledged. */
+  async stop(): Promise<void> {
+    await this.#stop();
+    while (this.#atWork.size > 0) await Promise.all(this.#atWork);
+    if (this.#failures.length > 0) throw new AggregateError(this.#failures, 'people were not heard');
+  }
+
   /** Works for so long, and resolves when everything is acknowledged. */
   async work(forMs: number): Promise<void> {
-    for (const end = Date.now() + forMs; Date.now() < end;) {
+    this.start();
+    await sleep(forMs);
+    await this.stop();
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       this.#begin(this.#cluster());
       await sleep(this.#random.int(0, 2 * CLUSTER_EVERY_MS));
     }
-    while (this.#atWork.size > 0) await Promise.all(this.#atWork);
-    if (this.#failures.length > 0) throw new AggregateError(this.#failures, 'people were not heard');
   }
 
   #begin(work: Promise<void>): void {

@@ -8,8 +8,9 @@ import type { Site } from './site.ts';
 const LOOK_MS = 150;
 /** Looks in a row that must find nothing to be done. */
 const LOOKS = 2;
-/** What is due later waits for what can no longer happen here, such as a write that might still land. */
 const SOON_MS = 30_000;
+/** SQL: a write of the link may still land, for all that the product knows; it waits minutes for that before it holds or forgets it. */
+const WAITS_LONG = `jsonb_path_exists(state::jsonb, '$.attempts[*] ? (@.status == "unresolved")')`;
 /** Polls that must have ended after the last trouble: one may have been under way. */
 const POLLS = 2;
 
@@ -27,13 +28,16 @@ export async function untilAtRest(site: Site, patienceMs: number): Promise<reado
   }
 }
 
-/** I3: two more polls find nothing. Gives the writes that they brought about. */
-export async function writesAtRest(site: Site, patienceMs: number): Promise<number> {
-  const { writes } = site.diary;
+/** Two more polls. */
+export async function untilPolled(site: Site, patienceMs: number): Promise<void> {
   const deadline = Date.now() + patienceMs;
   for (const polls = pollsOf(site) + POLLS; pollsOf(site) < polls && Date.now() < deadline;) await sleep(LOOK_MS);
-  await untilAtRest(site, patienceMs);
-  return site.diary.writes - writes;
+}
+
+/** The Bevatel ids of pairs that wait for what became of a write, for longer than anybody waits here. */
+export async function waitingPairs({ pool }: Site): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ id: string }>(`select bevatel_id as id from links where due_at >= $1 and ${WAITS_LONG} and bevatel_id is not null`, [Date.now()]);
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Bevatel's changes are streamed; what happens before shows in its listing alone. */
@@ -82,7 +86,7 @@ async function unread({ pool, kafka, topicPrefix }: Site): Promise<string[]> {
 async function unfinished({ pool }: Site): Promise<string[]> {
   const now = Date.now();
   const { rows: [counts] } = await pool.query<Record<string, string>>(`
-    select (select count(*) from links where due_at < $1) as "links are due",
+    select (select count(*) from links where due_at < $1 or (due_at is not null and not ${WAITS_LONG})) as "links are due",
       (select count(*) from links where lease_until > $2) as "links are leased",
       (select count(*) from decisions where awaits_relay) as "decisions wait for their topic",
       (select count(*) from waiting_hints) as "hints wait",

@@ -26,6 +26,7 @@ import type { Dials } from '../schedule/schedule.ts';
 import { BEVATEL_DIALS } from '../systems/dials.ts';
 import { MAPPED_FIELDS } from '../world/integrations.ts';
 import { Diary, INTEGRATION } from './diary.ts';
+import { keepPast } from './past.ts';
 import { Published } from './published.ts';
 import type { RoleProcesses } from './roles.ts';
 import { roleProcesses } from './roles.ts';
@@ -96,6 +97,7 @@ async function open(urls: StackUrls, { databaseUrl, topicPrefix }: Isolation, ra
     keys: [{ key: SECRETS.BEVATEL_KEY, tenantId: TENANT, name: 'bevatel-sync' }, { key: AGENT_KEY, tenantId: TENANT, name: 'inbox' }],
   });
   closers.push(() => bevatel.stop());
+  await keepPast(bevatel);
   const hubspot = await startHubSpotSandbox({
     token: SECRETS.HUBSPOT_TOKEN, clientSecret: SECRETS.HUBSPOT_SECRET, uniqueProperties: [REFERENCE_FIELD], seed: random.int(0, 1_000_000), journal: diary.hubspot,
   });

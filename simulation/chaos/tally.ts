@@ -19,6 +19,8 @@ export interface Totals {
   readonly unexplained: number;
   /** Edits overwritten where their system leaves nobody a way to tell (I2). */
   readonly blind_window: number;
+  /** Pairs that still waited for what became of a write when their site was left, and were not judged. */
+  readonly waiting: number;
   readonly kills_by_role: Readonly<Record<RoleName, number>>;
   readonly faults_by_kind: Readonly<Record<string, number>>;
 }
@@ -28,6 +30,7 @@ interface Left {
   readonly torment: Torment;
   readonly site: Site;
   readonly blindWindows: number;
+  readonly waiting: number;
 }
 
 export class Tally {
@@ -38,6 +41,7 @@ export class Tally {
   readonly #faults: Record<string, number> = {};
   #edits = 0;
   #blindWindows = 0;
+  #waiting = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -49,9 +53,10 @@ export class Tally {
   }
 
   /** What a site saw, when it is left. */
-  leave({ people, torment, site, blindWindows }: Left): void {
+  leave({ people, torment, site, blindWindows, waiting }: Left): void {
     this.#edits += people.done;
     this.#blindWindows += blindWindows;
+    this.#waiting += waiting;
     addAll(this.#kills, torment.kills);
     const { start: _start, kill: _kill, ...faults } = site.diary.troubles;
     const { lost, doubled } = site.hubspot.control.webhookCounts();
@@ -63,7 +68,7 @@ export class Tally {
     return {
       seed: this.#seed, rounds: this.rounds, kills: sum(this.#kills), edits: this.#edits, faults: sum(this.#faults),
       lost: found('lost'), duplicates: found('duplicate'), loops: found('loop'), diverged: found('diverged'), unexplained: found('unexplained'),
-      blind_window: this.#blindWindows,
+      blind_window: this.#blindWindows, waiting: this.#waiting,
       kills_by_role: { capture: 0, reconcile: 0, deliver: 0, ...this.#kills }, faults_by_kind: this.#faults,
     };
   }

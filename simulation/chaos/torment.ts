@@ -97,7 +97,8 @@ export class Torment {
         const fault = { ...bevatelFault(random), endpoint: BEVATEL_CALL, times: random.int(1, 3) };
         return async () => { bevatel.control.fault(fault); };
       }
-      const rule = { endpoint: random.weighted(HUBSPOT_CALLS), fault: hubspotFault(random), times: random.int(1, 3) };
+      const fault = hubspotFault(random);
+      const rule = { endpoint: random.weighted(HUBSPOT_CALLS), fault, times: fault.kind === 'status' ? 1 : random.int(1, 3) };
       return async () => hubspot.control.addFault(rule);
     });
     return [...several, ...(random.chance(0.2) ? [() => this.#outage(random.int(OUTAGE_MS.from, OUTAGE_MS.to))] : []), ...(random.chance(0.25) ? [() => this.#cutConnections()] : [])];
@@ -144,7 +145,8 @@ function hubspotFault(random: Random): Fault {
     [2, () => ({ kind: 'delay_before', delayMs: random.int(LATE_MS.from, LATE_MS.to) })],
     [2, () => ({ kind: 'delay_before', delayMs: random.int(SLOW_MS.from, SLOW_MS.to) })],
     [2, () => ({ kind: 'delay_after', delayMs: random.int(SLOW_MS.from, LATE_MS.to) })],
-    [2, () => ({ kind: 'status', status: 429, ...(random.chance(0.5) ? { headers: { 'retry-after': '1' } } : {}) })],
+    // Without a word on when to come again the product waits ten seconds.
+    [2, () => ({ kind: 'status', status: 429, ...(random.chance(0.8) ? { headers: { 'retry-after': '1' } } : {}) })],
     [2, () => ({ kind: 'status', status: random.pick([500, 502, 503]) })],
   ])();
 }

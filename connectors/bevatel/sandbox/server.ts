@@ -52,7 +52,7 @@ export interface Exchange {
   /** Epoch ms. */
   arrivedAt: number;
   body: unknown;
-  /** Null: the call was cut before anything was applied. */
+  /** Null: the call was cut before anything was applied, or nobody knows whether it was. */
   answer: Answer | null;
   /** The injected fault that hit it. */
   fault: FaultKind['kind'] | null;
@@ -194,7 +194,7 @@ async function serve(
     tell(null);
     return cut(request, reply);
   }
-  const answer = before === 'go' ? await answerOf(state, definition, request) : before;
+  const answer = before === 'go' ? await answerOf(state, definition, request).catch((error: unknown) => { tell(null); throw error; }) : before;
   tell(answer);
   counters.statuses[answer.status] = (counters.statuses[answer.status] ?? 0) + 1;
   if (planned?.fault.kind === 'dropAnswer') return cut(request, reply);
