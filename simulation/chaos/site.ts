@@ -37,7 +37,7 @@ const SECRETS = { HUBSPOT_TOKEN: 'pat-na1-sandbox', HUBSPOT_SECRET: 'sandbox-cli
 /** Short, so that what a killed process left behind is taken up within seconds. */
 const HASTE = { DELIVER_CALL_MS: '1500', DELIVER_LEASE_MS: '4000', KAFKA_SESSION_TIMEOUT_MS: '6000' };
 const POLL_EVERY_MS = 500;
-const WEBHOOK_RETRIES_MS = [500, 1_000, 2_000, 4_000, 8_000];
+const WEBHOOK_RETRIES_MS = [500, ...Array<number>(15).fill(1_000)];
 
 export interface Site {
   readonly urls: StackUrls;

@@ -125,7 +125,7 @@ export class Torment {
     const random = this.#random;
     const { control } = this.#site.hubspot;
     control.configureWebhooks({
-      loss: random.pick([0, 0.2, 0.6]), duplication: random.pick([0, 0.3]), delayMs: random.pick([0, 0, 150, 600]), reorder: random.chance(0.5),
+      loss: random.pick([0, 0.3, 0.8]), duplication: random.pick([0, 0.3]), delayMs: random.pick([0, 0, 150, 600]), reorder: random.chance(0.5),
     });
     control.setIndexLagMs(random.pick([0, 0, 400, 1_500]));
   }
