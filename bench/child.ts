@@ -18,7 +18,7 @@ export interface Child {
 
 /** Runs a file of the project and resolves when it prints a line `{"ready":true,…}`. */
 export async function startChild(file: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Child> {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', join(ROOT, file), ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, join(ROOT, file), ...args], {
     cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] ?? '', ...env },
   });
   const kill = (): void => { child.kill('SIGKILL'); };

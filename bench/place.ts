@@ -3,13 +3,13 @@
  * Everything is removed at the end.
  */
 import { Registry } from 'prom-client';
-import { v7 as uuidv7 } from 'uuid';
 import type { Isolation } from '../deploy/local/isolate.ts';
 import { isolate } from '../deploy/local/isolate.ts';
 import type { StackUrls } from '../deploy/local/stack.ts';
 import { createCodecs } from '../runtime/codec.ts';
 import { createPool } from '../runtime/database.ts';
 import type { Deps } from '../runtime/deps.ts';
+import { createIds } from '../runtime/ids.ts';
 import { connectKafka } from '../runtime/kafka.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { loadMigrations, migrate } from '../runtime/migrate.ts';
@@ -51,6 +51,6 @@ async function openDeps(urls: StackUrls, { databaseUrl, topicPrefix }: Isolation
     config: { topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: null },
     pool: createPool({ databaseUrl, applicationName: 'bench', onError: () => undefined }),
     kafka, codec, redis: null, wake: { notify: () => undefined, listen: () => () => undefined },
-    logger, metrics: new Registry(), clock, newId: uuidv7, random: Math.random, env: {},
+    logger, metrics: new Registry(), clock, newId: createIds(Date.now), random: Math.random, env: {},
   };
 }

@@ -12,6 +12,7 @@ import { decideLink } from './decide-link.ts';
 import { foldImage, sideImage } from './fold.ts';
 import type { FoldOutcome, SideImage } from './fold.ts';
 import type { Link, LinkState } from './link.ts';
+import { removalsProven } from './landing.ts';
 import { applyGone, broughtBack, presenceOf, repoint } from './gone.ts';
 import { awaitsHistories, proveAttempts } from './proof.ts';
 import { compareRevisions } from './revision.ts';
@@ -92,7 +93,7 @@ function applyAbsence(link: Link, change: ContactChange, how: 'deleted' | 'erase
   if (how === 'deleted' && isOlderThanSeen(link, side, revision, context)) return { link, verdict: 'stale', groups: [] };
   const gone = applyGone(link, side, { how, by: change.readById ? 'news' : 'told', observedFrom, observedTo, revision }, context, now);
   const decided = decideLink(gone, context, now);
-  return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: decided.groups };
+  return { link: decided.link, verdict: gone.state.gone?.[side]?.ours ? 'echo' : 'gone', groups: [...removalsProven(side, link.state, gone.state), ...decided.groups] };
 }
 
 /** The record was seen in a revision after its deletion: it was brought back since (I6). */

@@ -160,12 +160,13 @@ describe('removing', () => {
     expect([story.link.state.remove, story.conflicts()]).toEqual([undefined, ['delete_recently_updated']]);
   });
 
-  it.each([['the answer first', true], ['the news first', false]])('I3: our own removal is an echo when it is told (%s), and both are a tombstone', (_which, isAnswerFirst) => {
+  it.each([['the answer first', true, []], ['the news first', false, ['removed proven']]] as const)('I3: our own removal is an echo when it is told (%s), is told once as landed, and both are a tombstone', (_which, isAnswerFirst, landed) => {
     const story = deleted('external', BOTH_DELETE);
     const removal = story.sends('bevatel');
     const answer = () => story.answered('bevatel', { kind: 'removed', attemptId: removal.id });
     if (isAnswerFirst) answer();
-    expect(story.deletes('bevatel', { revision: '11' }).verdict).toBe('echo');
+    const told = story.deletes('bevatel', { revision: '11' });
+    expect([told.verdict, told.groups.map(({ verdict, rule }) => `${verdict} ${rule}`)]).toEqual(['echo', landed]);
     if (!isAnswerFirst) answer();
     expect(story.link.state).toMatchObject({ attempts: [], gone: { bevatel: { ours: true, revision: '11' }, external: {} } });
     expect(plan(story)).toEqual({ kind: 'none' });

@@ -2,6 +2,7 @@
  * Landings: what is told of a write of ours once it is known to have landed, so that `explain` can lead from a value to
  * its edit, and `undo` back to what the write found.
  */
+import { WHOLE_RECORD } from '../schemas/decision.ts';
 import type { GroupVerdict } from '../schemas/decision.ts';
 import type { Side } from '../schemas/value.ts';
 import type { Values } from './lens.ts';
@@ -24,6 +25,17 @@ export function landingOf(attempt: Attempt, group: string, written: AttemptGroup
 /** All groups of an attempt that landed; `after` is the link's state as it is by then. */
 export function landingsOf(attempt: Attempt, after: LinkState, how: LandedHow): readonly GroupVerdict[] {
   return Object.entries(attempt.groups).map(([group, written]) => landingOf(attempt, group, written, after.groups[group]?.base, how));
+}
+
+/** A removal of ours that landed. */
+export function removalOf(side: Side, how: LandedHow): GroupVerdict {
+  return { group: WHOLE_RECORD, verdict: 'removed', rule: how, writeTo: side };
+}
+
+/** The removal whose attempt a report of the deletion closed: its answer is lost or still to come, and finds nothing to tell. */
+export function removalsProven(side: Side, before: LinkState, after: LinkState): readonly GroupVerdict[] {
+  const isOpen = ({ attempts }: LinkState): boolean => attempts.some((attempt) => attempt.kind === 'remove' && attempt.side === side);
+  return isOpen(before) && !isOpen(after) && after.gone?.[side]?.ours ? [removalOf(side, 'proven')] : [];
 }
 
 function sourceOf(target: Side, { source, time }: AttemptGroup): Partial<GroupVerdict> {

@@ -56,6 +56,8 @@ export interface CodecOptions {
 }
 
 const HEADER_BYTES = 5;
+/** Where events are written before their length is known. */
+const scratch = { buffer: Buffer.allocUnsafeSlow(65_536) };
 /** A registry that has just started checks its first schema slowly; nothing waits for that but the start. */
 const REGISTER_PATIENCE = 6;
 /** How long, and of how many schema ids, it is remembered that the registry does not know them. */
@@ -138,6 +140,19 @@ function writerIdOf(bytes: Buffer): number {
   return bytes.readInt32BE(1);
 }
 
+/** A header and what `write` puts behind it; `write` gives where it ended, or how many bytes it lacked as a negative number. */
+function written(header: Buffer, write: (buffer: Buffer) => number): Buffer {
+  let end = write(scratch.buffer);
+  if (end < 0) {
+    const larger = Buffer.allocUnsafeSlow(scratch.buffer.length - end);
+    end = write(larger);
+    header.copy(larger);
+    return larger.subarray(0, end);
+  }
+  header.copy(scratch.buffer);
+  return Buffer.from(scratch.buffer.subarray(0, end));
+}
+
 function createCodec<T extends object>({ registry, subjects, schema, shape, clock }: CodecParts<T>): PreparedCodec<T> {
   const resolvers = new Map<number, Resolver>();
   const unknownUntil = new Map<number, number>();
@@ -191,7 +206,7 @@ function createCodec<T extends object>({ registry, subjects, schema, shape, cloc
   function encode(event: T): Buffer {
     const avro = shape.toAvro(event);
     try {
-      return Buffer.concat([header, ours().toBuffer(avro)]);
+      return written(header, (buffer) => ours().encode(avro, buffer, HEADER_BYTES));
     } catch {
       const faults: { path: string; message: string }[] = [];
       ours().isValid(avro, { errorHook: (path) => faults.push({ path: path.join('.'), message: 'has the wrong type' }) });

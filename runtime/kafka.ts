@@ -1,23 +1,23 @@
 /**
- * Kafka, behind ports of our own. The only module that imports the Kafka client.
+ * Kafka, behind ports of our own. With kafka-producer.ts the only module that imports the Kafka client.
  *
- * - Producing is idempotent with acks = all, one send in flight; a producer that failed is thrown away and made anew,
- *   because the client does not recover its sequence numbers by itself.
+ * - Producing (kafka-producer.ts) is idempotent with acks = all, one send in flight.
  * - Reading (`createReader`) only fetches: each record goes to the listener at once, so that fetching and heartbeats go on
  *   however long the work on a record takes. Order of effects, positions and pauses are runtime/consume.ts.
  * - Every error is a SyncError; the client's own log goes to ours without payloads.
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import kafkajs, { Kafka as KafkaClient, Partitioners, logLevel } from 'kafkajs';
-import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry, Producer } from 'kafkajs';
+import kafkajs, { Kafka as KafkaClient, logLevel } from 'kafkajs';
+import type { Admin, Consumer, EachBatchPayload, ISocketFactoryArgs, LogEntry } from 'kafkajs';
 import { SyncError } from '../schemas/errors.ts';
 import { SEGMENT_MS, topicName } from '../schemas/topics.ts';
 import type { Topic } from '../schemas/topics.ts';
+import { openProducer } from './kafka-producer.ts';
 import type { Logger } from './logger.ts';
 import { createPublisher } from './publisher.ts';
 import { sleep } from './sleep.ts';
-import type { Message, Publisher, PublisherOptions } from './publisher.ts';
+import type { Publisher, PublisherOptions } from './publisher.ts';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -148,41 +148,6 @@ async function withinCloseTimeout(work: Promise<void>): Promise<void> {
   const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, CLOSE_TIMEOUT_MS); });
   await Promise.race([work.catch(() => undefined), late]);
   clearTimeout(timer);
-}
-
-function groupByTopic(messages: readonly Message[]) {
-  const byTopic = Map.groupBy(messages, (message) => message.topic);
-  return [...byTopic].map(([topic, list]) => ({
-    topic,
-    messages: list.map(({ key, value, headers, partition }) => ({
-      key, value, ...(headers ? { headers: { ...headers } } : {}), ...(partition === undefined ? {} : { partition }),
-    })),
-  }));
-}
-
-/** A producer that is replaced after every failed send. */
-function openProducer(client: KafkaClient) {
-  let current: Promise<Producer> | undefined;
-  async function connect(): Promise<Producer> {
-    const producer = client.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner });
-    await producer.connect();
-    return producer;
-  }
-  async function discard(): Promise<void> {
-    const failed = current;
-    current = undefined;
-    await withinCloseTimeout((async () => (await failed)?.disconnect())());
-  }
-  async function send(messages: readonly Message[]): Promise<void> {
-    try {
-      current ??= connect();
-      await (await current).sendBatch({ acks: -1, topicMessages: groupByTopic(messages) });
-    } catch (error) {
-      void discard();
-      throw kafkaError(error, 'publish');
-    }
-  }
-  return { send, close: discard };
 }
 
 function toRecords(payload: EachBatchPayload): KafkaRecord[] {
@@ -331,8 +296,8 @@ export async function connectKafka({ brokers, clientId, logger, connectionTimeou
     keeping: (topics) => mapped('read settings of topics', keepingOf(admin, topics)),
     committed: (groupId, at) => mapped('read committed offsets', committedOf(admin, groupId, at)),
     publisher: (bounds = {}) => {
-      const producer = openProducer(client);
-      const publisher = createPublisher({ ...bounds, send: producer.send });
+      const producer = openProducer(client, withinCloseTimeout);
+      const publisher = createPublisher({ ...bounds, send: (messages) => mapped('publish', producer.send(messages)) });
       closers.push(async () => { await publisher.close(); await producer.close(); });
       return publisher;
     },

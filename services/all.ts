@@ -4,13 +4,13 @@
  *
  * Migrations run before anything else, so that the first start needs no step of its own.
  */
-import { v7 as uuidv7 } from 'uuid';
 import { createCodecs } from '../runtime/codec.ts';
 import { parseProcessConfig } from '../runtime/config.ts';
 import type { ProcessConfig } from '../runtime/config.ts';
 import { createPool } from '../runtime/database.ts';
 import type { Deps, Role } from '../runtime/deps.ts';
 import { createHttpServer } from '../runtime/http-server.ts';
+import { createIds } from '../runtime/ids.ts';
 import { connectKafka } from '../runtime/kafka.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger, describeError } from '../runtime/logger.ts';
@@ -79,11 +79,12 @@ async function openDeps(config: ProcessConfig, env: Env, logger: Logger, lifecyc
   await codec.prepare();
   const redis = config.redisUrl === null ? null : await connectRedis({ url: config.redisUrl, logger });
   lifecycle.add('redis', { stop: async () => { redis?.disconnect(); } });
-  const wake = createWake({ redis, prefix: config.topicPrefix, processId: uuidv7(), logger });
+  const newId = createIds(Date.now);
+  const wake = createWake({ redis, prefix: config.topicPrefix, processId: newId(), logger });
   lifecycle.add('wake', { stop: () => wake.close() });
   return {
     config, pool, kafka, codec, redis, wake, logger, env, metrics: createMetrics('bevatel-sync'),
-    clock: Date.now, newId: () => uuidv7(), random: Math.random,
+    clock: Date.now, newId, random: Math.random,
   };
 }
 

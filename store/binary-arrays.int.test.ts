@@ -20,6 +20,12 @@ it('carries texts as they are: quotes, backslashes, commas, braces, Arabic, emoj
   expect(await sent('text', textArray(values))).toEqual(values);
 });
 
+it('carries texts that are together larger than what is kept to write them in', async () => {
+  const values = ['م'.repeat(400_000), 'a', null, '🎈'.repeat(300_000), 'z'];
+  expect(await sent('text', textArray(values))).toEqual(values);
+  expect(await sent('text', textArray(['short again']))).toEqual(['short again']);
+});
+
 it('carries no elements at all', async () => {
   expect(await sent('text', textArray([]))).toEqual([]);
   expect(await sent('int8', bigintArray([]))).toEqual([]);

@@ -35,17 +35,30 @@ export function booleanArray(values: readonly (boolean | null)[]): Buffer {
   return fixedArray(values, OID.bool, 1, (buffer, value, at) => buffer.writeUInt8(value ? 1 : 0, at));
 }
 
+/** Where texts are written before their length in bytes is known: to ask for it first costs as much as to write. */
+let scratch: Buffer = Buffer.allocUnsafeSlow(1_048_576);
+/** What may be kept of it. */
+const MAX_SCRATCH_BYTES = 8_388_608;
+const MAX_BYTES_PER_UNIT = 3;
+
 function stringArray(values: readonly (string | null)[], oid: number): Buffer {
-  let bytes = HEADER_BYTES;
-  for (const value of values) bytes += LENGTH_BYTES + (value === null ? 0 : Buffer.byteLength(value));
-  const buffer = Buffer.allocUnsafe(bytes);
+  let buffer = scratch;
   let at = writeHeader(buffer, values, oid);
   for (const value of values) {
+    const needed = at + LENGTH_BYTES + (value === null ? 0 : value.length * MAX_BYTES_PER_UNIT);
+    if (needed > buffer.length) buffer = enlarged(buffer, at, needed);
     const length = value === null ? 0 : buffer.write(value, at + LENGTH_BYTES);
     buffer.writeInt32BE(value === null ? NULL_LENGTH : length, at);
     at += LENGTH_BYTES + length;
   }
-  return buffer.subarray(0, at);
+  if (buffer.length <= MAX_SCRATCH_BYTES) scratch = buffer;
+  return Buffer.from(buffer.subarray(0, at));
+}
+
+function enlarged(buffer: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }
 
 function fixedArray<T>(values: readonly (T | null)[], oid: number, size: number, write: (buffer: Buffer, value: T, at: number) => void): Buffer {

@@ -4,9 +4,9 @@
  * is measured.
  */
 import { Registry } from 'prom-client';
-import { v7 as uuidv7 } from 'uuid';
 import { createCodecs } from '../../runtime/codec.ts';
 import { createPool } from '../../runtime/database.ts';
+import { createIds } from '../../runtime/ids.ts';
 import type { Kafka } from '../../runtime/kafka.ts';
 import { connectKafka } from '../../runtime/kafka.ts';
 import { createLogger } from '../../runtime/logger.ts';
@@ -34,7 +34,7 @@ const createIdleReader: Kafka['createReader'] = ({ onAssigned }) => ({
 const role = await startCapture({
   config: { topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: null },
   pool, kafka: { ...kafka, createReader: createIdleReader }, codec, redis: null, wake: { notify: () => undefined, listen: () => () => undefined },
-  logger, metrics: new Registry(), clock: Date.now, newId: uuidv7, random: Math.random, env: process.env,
+  logger, metrics: new Registry(), clock: Date.now, newId: createIds(Date.now), random: Math.random, env: process.env,
 }, { publicUrl: null, cdcUrl: null, cdcName: 'bench_unused', publishKeys: [], coalesceMs: 5 });
 process.once('SIGTERM', () => void (async () => {
   await role.stop();

@@ -12,9 +12,9 @@ import type { KafkaRecord } from '../../runtime/kafka.ts';
 import { PartitionWorker } from '../../runtime/partition.ts';
 import { sleep } from '../../runtime/sleep.ts';
 import type { ContactChange } from '../../schemas/change.ts';
+import { MAX_BATCH } from '../../services/reconcile/main.ts';
 
 export const PROBE_TOPIC = 'bench.probe';
-const MAX_BATCH = 1_000;
 const BUFFERED_BYTES = 4_194_304;
 
 export async function createProbeTable(deps: Deps, keys: (from: number, to: number) => string[], pairs: number): Promise<void> {

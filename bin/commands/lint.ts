@@ -28,7 +28,7 @@ export function register(program: Command): void {
 
 async function lint(path: string, options: Options): Promise<void> {
   const { sleep } = await import('../../runtime/sleep.ts');
-  const { lintIntegration } = await import('../../services/operate/lint.ts');
+  const { lintIntegration } = await import('../../services/operate/plan/lint.ts');
   const sample = sampleOf(options.sample);
   const integration = await readIntegrationFile(path);
   const connectors = await connectSides(integration, process.env);

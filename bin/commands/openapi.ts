@@ -6,7 +6,7 @@ import { action, strict } from '../terminal/failure.ts';
 export function register(program: Command): void {
   strict(program.command('openapi')).description('render docs/openapi-*.json from the schemas').action(action(async () => {
     const { openapiDocument } = await import('../../services/capture/http.ts');
-    const { operateDocument } = await import('../../services/operate/server.ts');
+    const { operateDocument } = await import('../../services/operate/http/server.ts');
     await write('openapi-capture.json', await openapiDocument());
     await write('openapi-operate.json', await operateDocument());
   }));

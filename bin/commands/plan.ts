@@ -20,7 +20,7 @@ export function register(program: Command): void {
 
 async function plan(path: string, options: Options): Promise<void> {
   const { sleep } = await import('../../runtime/sleep.ts');
-  const { planIntegration } = await import('../../services/operate/plan.ts');
+  const { planIntegration } = await import('../../services/operate/plan/plan.ts');
   const integration = await readIntegrationFile(path);
   const connectors = await connectSides(integration, process.env);
   const signal = stopOnInterrupt();

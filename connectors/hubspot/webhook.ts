@@ -30,6 +30,8 @@ const zEvent = z.object({
   newObjectId: zId.optional(),
 });
 type HubSpotEvent = z.infer<typeof zEvent>;
+const zEvents = z.array(zEvent).max(MAX_EVENTS);
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 const EVENTS: Readonly<Record<string, WebhookHint['event']>> = {
   creation: 'created', deletion: 'deleted', restore: 'restored', privacyDeletion: 'erased',
@@ -52,11 +54,11 @@ function parseEvents(body: Uint8Array): HubSpotEvent[] {
   const malformed = (why: string): SyncError => new SyncError('webhook_malformed', `A HubSpot webhook is ${why}`);
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    json = JSON.parse(utf8.decode(body));
   } catch {
     throw malformed('not JSON in UTF-8');
   }
-  const parsed = z.array(zEvent).max(MAX_EVENTS).safeParse(json);
+  const parsed = zEvents.safeParse(json);
   if (!parsed.success) throw malformed(`not an array of events (at ${parsed.error.issues[0]?.path.join('.') ?? ''})`);
   return parsed.data;
 }

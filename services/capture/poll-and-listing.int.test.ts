@@ -3,6 +3,7 @@ import type { PollPage } from '../../connectors/connector.ts';
 import { isolatedStack } from '../../tests/stack/fixture.ts';
 import { beginAnew, readListing } from '../../store/listings.ts';
 import { readIntegration, setPaused } from '../../store/integrations.ts';
+import { sleep } from '../../runtime/sleep.ts';
 import { readWatermark } from '../../store/watermarks.ts';
 import { pollOnce } from './poll.ts';
 import type { PollOptions } from './poll.ts';
@@ -93,7 +94,7 @@ describe('polling', () => {
     const options = {
       ...rig.deps, codec: rig.deps.codec.hints, topicPrefix: stack.topicPrefix, publisher: { publish: () => Promise.resolve(), queued: () => 0, close: () => Promise.resolve() },
       integration: { tenantId: TENANT, integrationId: 'stuck', pushes: () => true, connector: () => ({ changedSince: () => Promise.resolve(stuck) }) },
-      onPolled: () => undefined, timeoutMs: 1_000, signal: new AbortController().signal,
+      onPolled: () => undefined, timeoutMs: 1_000, sleep, signal: new AbortController().signal,
     } as unknown as PollOptions;
     await expect(pollOnce(options)).rejects.toMatchObject({ code: 'unexpected_answer' });
     expect((await readWatermark(rig.deps.pool, key))?.position).toEqual({ fromMs: 1 });
@@ -104,7 +105,7 @@ describe('polling', () => {
     const options = {
       ...rig.deps, codec: rig.deps.codec.hints, topicPrefix: stack.topicPrefix, publisher: { publish: () => Promise.reject(new Error('no broker')), queued: () => 0, close: () => Promise.resolve() },
       integration: { tenantId: TENANT, integrationId: 'unlanded', pushes: () => true, connector: () => ({ changedSince: () => Promise.resolve(page) }) },
-      onPolled: () => undefined, timeoutMs: 1_000, signal: new AbortController().signal,
+      onPolled: () => undefined, timeoutMs: 1_000, sleep, signal: new AbortController().signal,
     } as unknown as PollOptions;
     await expect(pollOnce(options)).rejects.toThrow('no broker');
     expect(await readWatermark(rig.deps.pool, { tenantId: TENANT, integrationId: 'unlanded', side: 'external' })).toBeNull();

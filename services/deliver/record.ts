@@ -5,7 +5,7 @@
  * duplicate for an operator (I4).
  */
 import { decideLink } from '../../domain/decide-link.ts';
-import { isLanding, landingsOf } from '../../domain/landing.ts';
+import { isLanding, landingsOf, removalOf } from '../../domain/landing.ts';
 import { idOn } from '../../domain/link.ts';
 import type { Attempt, Link } from '../../domain/link.ts';
 import { applyOutcome, createFound, createNotFound } from '../../domain/outcome.ts';
@@ -13,7 +13,6 @@ import type { OutcomeFacts } from '../../domain/outcome.ts';
 import { giveUp } from '../../domain/unavailable.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
-import { WHOLE_RECORD } from '../../schemas/decision.ts';
 import type { GroupVerdict, Verdict } from '../../schemas/decision.ts';
 import type { RecordImage, WriteOutcome } from '../../schemas/record.ts';
 import { isSyncError } from '../../schemas/errors.ts';
@@ -191,7 +190,7 @@ function landedAttempt(before: Link, result: Result): Attempt | null {
 
 function decisionOf(before: Link, after: Link, result: Result, groups: readonly GroupVerdict[], decisionId: string, now: number): DecisionWrite[] {
   const attempt = landedAttempt(before, result);
-  const removed: GroupVerdict[] = attempt?.kind === 'remove' ? [{ group: WHOLE_RECORD, verdict: 'removed', rule: 'written', writeTo: result.side }] : [];
+  const removed: GroupVerdict[] = attempt?.kind === 'remove' ? [removalOf(result.side, 'written')] : [];
   const written = attempt ? landingsOf(attempt, after.state, result.kind === 'written' ? 'written' : 'proven') : [];
   const all = [...removed, ...written, ...groups.filter((group) => group.verdict !== 'in_flight')];
   if (all.length === 0 && !attempt) return [];

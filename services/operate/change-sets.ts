@@ -22,9 +22,9 @@ import type { KnownIntegration } from '../../store/integration-book.ts';
 import { setPaused } from '../../store/integrations.ts';
 import { lockByKey } from '../../store/leases.ts';
 import { saveLinks } from '../../store/links.ts';
-import { valuesOf } from './conflict-view.ts';
-import { StateMoved } from './resolve-conflict.ts';
-import type { ResolveDeps } from './resolve-conflict.ts';
+import { valuesOf } from './conflicts/conflict-view.ts';
+import { StateMoved } from './conflicts/resolve-conflict.ts';
+import type { ResolveDeps } from './conflicts/resolve-conflict.ts';
 
 const PAGE = 200;
 

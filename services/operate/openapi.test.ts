@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { operateDocument } from './server.ts';
+import { operateDocument } from './http/server.ts';
 
 it('docs/openapi-operate.json is the document of the operator\'s API; `npm run openapi` writes it', async () => {
   const copy = JSON.parse(await readFile(new URL('../../docs/openapi-operate.json', import.meta.url), 'utf8')) as { paths: object };

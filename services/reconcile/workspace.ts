@@ -22,9 +22,11 @@ export interface Entry {
 }
 
 const NOBODY: readonly Entry[] = [];
+const NO_KEYS: readonly string[] = [];
 
 export class Workspace {
   readonly #entries = new Set<Entry>();
+  /** By the record's id alone, on either side and of any tenant: those that share one are few, and an id is hashed once. */
   readonly #byRecord = new Map<string, Entry[]>();
   readonly #byKey = new Map<string, Set<Entry>>();
 
@@ -32,20 +34,20 @@ export class Workspace {
     const keysOf = Map.groupBy(keys, (row) => `${row.tenantId}|${row.integrationId}|${row.linkId}`);
     for (const one of stored) {
       const { tenantId, integrationId, linkId } = one.link;
-      const matchKeys = keysOf.get(`${tenantId}|${integrationId}|${linkId}`)?.map((row) => row.matchKey) ?? [];
+      const matchKeys = keys.length === 0 ? NO_KEYS : keysOf.get(`${tenantId}|${integrationId}|${linkId}`)?.map((row) => row.matchKey) ?? NO_KEYS;
       this.#add({ stored: one, link: one.link, lane: null, isChanged: false, matchKeys, keysChanged: false });
     }
   }
 
   find(tenantId: string, integrationId: string, side: Side, recordId: string): Entry | undefined {
-    return this.#byRecord.get(recordKey(tenantId, integrationId, side, recordId))?.find((entry) => idOn(entry.link, side) === recordId);
+    return this.#byRecord.get(recordId)?.find(({ link }) => idOn(link, side) === recordId && link.integrationId === integrationId && link.tenantId === tenantId);
   }
 
   /** Links of any integration that share this Bevatel contact. */
   siblings(link: Link): readonly Entry[] {
     if (link.bevatelId === null) return [];
-    const all = this.#byRecord.get(`${link.tenantId}|bevatel|${link.bevatelId}`) ?? NOBODY;
-    return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link);
+    const all = this.#byRecord.get(link.bevatelId) ?? NOBODY;
+    return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link && entry.link.bevatelId === link.bevatelId && entry.link.tenantId === link.tenantId);
   }
 
   /** One-sided links that lack `missing` and carry any of the keys. */
@@ -125,14 +127,9 @@ export class Workspace {
   #index(entry: Entry, side: Side): void {
     const id = idOn(entry.link, side);
     if (id === null) return;
-    const { tenantId, integrationId } = entry.link;
-    const keys = [recordKey(tenantId, integrationId, side, id)];
-    if (side === 'bevatel') keys.push(`${tenantId}|bevatel|${id}`);
-    for (const key of keys) {
-      const list = this.#byRecord.get(key);
-      if (list) list.push(entry);
-      else this.#byRecord.set(key, [entry]);
-    }
+    const list = this.#byRecord.get(id);
+    if (list) list.push(entry);
+    else this.#byRecord.set(id, [entry]);
   }
 
   #addKeys(entry: Entry): void {
@@ -147,8 +144,4 @@ export class Workspace {
   #dropKeys(entry: Entry): void {
     for (const key of entry.matchKeys) this.#byKey.get(`${entry.link.tenantId}|${entry.link.integrationId}|${key}`)?.delete(entry);
   }
-}
-
-function recordKey(tenantId: string, integrationId: string, side: Side, recordId: string): string {
-  return `${tenantId}|${integrationId}|${side}|${recordId}`;
 }

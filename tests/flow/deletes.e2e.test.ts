@@ -15,6 +15,9 @@ const isDeleted = async ({ bevatelId }: Pair): Promise<boolean> => (await flow.c
 const archives = (): number => hubspot.control.counts()['contacts.batchArchive'] ?? 0;
 const deletes = (): number => flow.bevatel.control.counters().delete.calls;
 
+/** The answer to our call and the system's own news of it race: either may be the first to tell. */
+const REMOVED: unknown = expect.stringMatching(/^removed (written|proven)$/);
+
 async function whole(bevatelId: string): Promise<string[]> {
   return (await flow.verdicts(bevatelId, '*')).map(({ verdict, rule, conflict }) => [verdict, rule, conflict ?? ''].join(' ').trim());
 }
@@ -29,7 +32,7 @@ describe('a deletion goes over', () => {
     expect(archives()).toBe(before + 1);
     const { state } = await flow.linkOf(pair.bevatelId);
     expect(state).toMatchObject({ attempts: [], gone: { bevatel: { how: 'deleted' }, external: { ours: true } }, seen: { external: { values: { company: 'o' } } } });
-    expect(await whole(pair.bevatelId)).toEqual(['propagate deletes:archive', 'removed written']);
+    expect(await whole(pair.bevatelId)).toEqual(['propagate deletes:archive', REMOVED]);
   });
 
   it('I3 I9: archived in HubSpot, deleted in Bevatel by one conditional call, and change data capture tells it back without effect', async () => {
@@ -40,7 +43,7 @@ describe('a deletion goes over', () => {
     await flow.untilQuiet();
     expect(deletes()).toBe(before + 1);
     await until('our own deletion was told', async () => (await flow.decisions(pair.bevatelId)).some(({ verdict }) => verdict === 'echo'));
-    expect(await whole(pair.bevatelId)).toEqual(['propagate deletes:delete', 'removed written']);
+    expect(await whole(pair.bevatelId)).toEqual(['propagate deletes:delete', REMOVED]);
   });
 
   it('I9: a merge is none, also when it looked like one at first: nobody was told, and the index lags', async () => {

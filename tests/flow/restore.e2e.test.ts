@@ -1,7 +1,7 @@
 /** One-command restore on the stack: of pairs, of what was parted, and of a contact that two integrations share (I4, I9). */
 import { describe, expect, it } from 'vitest';
-import { listDeleted, showDeleted } from '../../services/operate/list-deleted.ts';
-import { restoreContact } from '../../services/operate/restore-contact.ts';
+import { listDeleted, showDeleted } from '../../services/operate/deletes/list-deleted.ts';
+import { restoreContact } from '../../services/operate/deletes/restore-contact.ts';
 import { listAudit } from '../../store/audit.ts';
 import { IntegrationBook } from '../../store/integration-book.ts';
 import { isolatedStack } from '../stack/fixture.ts';

@@ -1,10 +1,10 @@
 /** The dependencies of the roles on a test's own place on the stack: migrated database, topics, codecs. */
 import { afterAll } from 'vitest';
 import type { DestinationStream } from 'pino';
-import { v7 as uuidv7 } from 'uuid';
 import { createCodecs } from '../../runtime/codec.ts';
 import { createPool } from '../../runtime/database.ts';
 import type { Deps } from '../../runtime/deps.ts';
+import { createIds } from '../../runtime/ids.ts';
 import { connectKafka } from '../../runtime/kafka.ts';
 import { createLogger } from '../../runtime/logger.ts';
 import { createMetrics } from '../../runtime/metrics.ts';
@@ -32,7 +32,8 @@ export async function openTestDeps(stack: TestStack, options: TestDepsOptions = 
   const codec = createCodecs({ registryUrl: stack.schemaRegistryUrl, topicPrefix: stack.topicPrefix });
   await codec.prepare();
   const redis = await connectRedis({ url: stack.redisUrl, logger });
-  const wake = createWake({ redis, prefix: stack.topicPrefix, processId: uuidv7(), logger });
+  const newId = createIds(Date.now);
+  const wake = createWake({ redis, prefix: stack.topicPrefix, processId: newId(), logger });
   afterAll(async () => {
     await wake.close();
     await kafka.close();
@@ -42,6 +43,6 @@ export async function openTestDeps(stack: TestStack, options: TestDepsOptions = 
   return {
     config: { topicPrefix: stack.topicPrefix, host: '127.0.0.1', ports: { capture: 0, reconcile: 0, deliver: 0, operate: 0 }, apiKey: 'test-operator-key-0001' },
     pool, kafka, codec, redis, wake, logger, metrics: createMetrics('test'),
-    clock: options.clock ?? Date.now, newId: uuidv7, random: Math.random, env: options.env ?? {},
+    clock: options.clock ?? Date.now, newId, random: Math.random, env: options.env ?? {},
   };
 }

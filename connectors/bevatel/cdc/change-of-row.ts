@@ -11,7 +11,7 @@ import type { ContactChange, FieldTime } from '../../../schemas/change.ts';
 import { CONTACT_FIELDS } from '../../../schemas/contact.ts';
 import type { Value } from '../../../schemas/value.ts';
 import { sameValue } from '../../../schemas/value.ts';
-import { toValue } from '../values.ts';
+import { CUSTOM_PREFIX, toValue } from '../values.ts';
 import type { CdcRow, RowEvent } from './row-event.ts';
 
 export interface ChangeOptions {
@@ -25,7 +25,7 @@ export function changeOfRow(event: RowEvent, options: ChangeOptions): ContactCha
   const row = event.new ?? event.old;
   if (row === null || (event.op === 'delete' && row.erased === true)) return null;
   const end = event.op === 'delete' ? 'deleted' : endOf(row);
-  const image = end === 'image' ? imageOf(row, options.customNames ?? [], event.old) : {};
+  const image = end === 'image' ? imageOf(row, event.old, options.customNames ?? []) : {};
   return {
     changeId: options.newId(),
     tenantId: row.tenant_id,
@@ -35,7 +35,7 @@ export function changeOfRow(event: RowEvent, options: ChangeOptions): ContactCha
     kind: end,
     revision: revisionOf(event, row),
     image,
-    fieldTimes: end === 'image' ? fieldTimes(event, image, options) : {},
+    fieldTimes: end === 'image' ? fieldTimes(event, image) : {},
     histories: {},
     modifiedAt: event.op === 'delete' ? event.commitTime : (row.updated_at?.getTime() ?? null),
     observedFrom: event.observedFrom,
@@ -61,37 +61,53 @@ function revisionOf(event: RowEvent, row: CdcRow): string | null {
 }
 
 const PLAIN_FIELDS = Object.keys(CONTACT_FIELDS);
+/** The columns that changes are made of. */
+export const COLUMNS_READ: ReadonlySet<string> = new Set([
+  ...PLAIN_FIELDS, 'tenant_id', 'id', 'version', 'custom', 'external_references', 'updated_at', 'updated_by', 'deleted_at', 'merged_into', 'erased',
+]);
 
-function imageOf(row: CdcRow, customNames: readonly string[], old: CdcRow | null): Record<string, Value> {
+function imageOf(row: CdcRow, old: CdcRow | null, customNames: readonly string[]): Record<string, Value> {
   const image: Record<string, Value> = {};
   for (const name of PLAIN_FIELDS) {
     const value = row[name];
     if (value !== undefined) image[name] = toValue(value);
   }
   if (row['custom'] === undefined) return image;
-  for (const name of [...customNames, ...Object.keys(customOf(old))]) image[`custom.${name}`] = null;
-  for (const [name, value] of Object.entries(customOf(row))) image[`custom.${name}`] = toValue(value);
+  const custom = customOf(row);
+  for (const name of customNames) if (!Object.hasOwn(custom, name)) image[CUSTOM_PREFIX + name] = null;
+  for (const name in customOf(old)) if (!Object.hasOwn(custom, name)) image[CUSTOM_PREFIX + name] = null;
+  for (const name in custom) image[CUSTOM_PREFIX + name] = toValue(custom[name]);
   return image;
 }
 
-function customOf(row: CdcRow | null): Record<string, unknown> {
+const NO_ATTRIBUTES: Readonly<Record<string, unknown>> = {};
+
+function customOf(row: CdcRow | null): Readonly<Record<string, unknown>> {
   const custom = row?.['custom'];
-  return typeof custom === 'object' && custom !== null && !Array.isArray(custom) ? { ...custom } : {};
+  return typeof custom === 'object' && custom !== null && !Array.isArray(custom) ? (custom as Record<string, unknown>) : NO_ATTRIBUTES;
 }
 
-function fieldTimes(event: RowEvent, image: Record<string, Value>, options: ChangeOptions): Record<string, FieldTime> {
-  const { op, old, new: row } = event;
+function fieldTimes({ op, old, new: row }: RowEvent, image: Readonly<Record<string, Value>>): Record<string, FieldTime> {
   const at = row?.updated_at?.getTime();
   if (at === undefined || op === 'snapshot' || (op === 'update' && old?.updated_at?.getTime() === at)) return {};
   if (op === 'update' && !(old?.updated_at instanceof Date)) return {};
-  const before = old === null ? {} : imageOf(old, options.customNames ?? [], null);
   const time: FieldTime = { at, actor: row?.updated_by ?? null };
-  const changed = Object.entries(image).filter(([name, value]) => !sameValue(before[name] ?? null, value));
-  return Object.fromEntries(changed.map(([name]) => [name, time]));
+  const times: Record<string, FieldTime> = {};
+  for (const name in image) if (!sameValue(valueBefore(old, name), image[name])) times[name] = time;
+  return times;
+}
+
+function valueBefore(old: CdcRow | null, name: string): Value {
+  if (!name.startsWith(CUSTOM_PREFIX)) return toValue(old?.[name] ?? null);
+  const custom = customOf(old);
+  const attribute = name.slice(CUSTOM_PREFIX.length);
+  return Object.hasOwn(custom, attribute) ? toValue(custom[attribute]) : null;
 }
 
 function referencesOf(row: CdcRow): Record<string, string> {
-  const references = row.external_references;
-  if (typeof references !== 'object' || references === null) return {};
-  return Object.fromEntries(Object.entries(references).filter(([, id]) => typeof id === 'string')) as Record<string, string>;
+  const given = row.external_references;
+  if (typeof given !== 'object' || given === null) return {};
+  const references: Record<string, string> = {};
+  for (const [name, id] of Object.entries(given)) if (typeof id === 'string') references[name] = id;
+  return references;
 }

@@ -1,24 +1,27 @@
 /**
  * One replication connection: from its start at the confirmed position to its end.
  *
- * Uses `pg-logical-replication` with three of its habits turned round:
+ * Uses `pg-logical-replication` with some of its habits turned round:
  *  - it would acknowledge what it received by a timer; here only what the caller acknowledged is confirmed;
  *  - its `acknowledge(lsn)` tells Postgres the byte after `lsn`, so it is given commit positions, never ends;
- *  - a message that cannot be parsed would be thrown into the socket; here it ends the session.
+ *  - it would parse rows, and throw what it cannot parse into the socket; here plugin.ts does better;
+ *  - its flow control waits for a promise per message; here the socket is paused while a batch is with the caller and
+ *    the queue is full, so what is handed over is handled at once.
  *
- * Its flow control pauses the socket while a batch is with the caller and the queue is full. Status messages go out by
- * a timer of ours meanwhile, so Postgres does not take a slow caller for a dead one; each asks for an answer, so a dead
- * connection is noticed here too, and the slot moves on while other tables are written.
+ * Status messages go out by a timer of ours meanwhile, so Postgres does not take a slow caller for a dead one; each
+ * asks for an answer, so a dead connection is noticed here too, and the slot moves on while other tables are written.
  */
 import type { ClientConfig } from 'pg';
-import type { Pgoutput } from 'pg-logical-replication';
-import { LogicalReplicationService, PgoutputPlugin } from 'pg-logical-replication';
+import { LogicalReplicationService } from 'pg-logical-replication';
 
 import { BatchQueue } from './batch-queue.ts';
 import type { Lsn } from './lsn.ts';
 import { LSN_ZERO, before, formatLsn, maxLsn, parseLsn } from './lsn.ts';
+import type { Received } from './plugin.ts';
+import { RowPlugin } from './plugin.ts';
 import type { CdcTable } from './publication.ts';
-import type { CdcRow, RowEvent } from './row-event.ts';
+import type { RowEvent } from './row-event.ts';
+import type { RowMessage } from './row-reader.ts';
 
 export interface SessionOptions {
   readonly client: ClientConfig;
@@ -39,32 +42,14 @@ export interface SessionOptions {
   readonly onStarted: () => void;
 }
 
-type Received = Pgoutput.Message | { readonly tag: 'unreadable'; readonly error: unknown };
-
-/** Counts at the receipt, since flow control handles messages later. */
-class CountingPlugin extends PgoutputPlugin {
-  received = 0;
-
-  override parse(buffer: Buffer): Pgoutput.Message {
-    this.received += 1;
-    try {
-      return super.parse(buffer);
-    } catch (error) {
-      const unreadable: Received = { tag: 'unreadable', error };
-      return unreadable as unknown as Pgoutput.Message;
-    }
-  }
-}
-
 export class ReplicationSession {
   readonly #options: SessionOptions;
   readonly #service: LogicalReplicationService;
-  readonly #plugin: CountingPlugin;
+  readonly #plugin: RowPlugin;
   readonly #queue: BatchQueue;
-  #handled = 0;
   #confirmed: Lsn;
   #inTransaction = false;
-  /** Set when a stop was asked for: what comes now is left to the next session. */
+  /** Set when the session ends: what comes now is left to the next one. */
   #closing = false;
   #commitTime = 0;
   #commitLsn = '0/0';
@@ -76,10 +61,10 @@ export class ReplicationSession {
     this.#options = options;
     this.#confirmed = before(options.confirmed);
     this.#heardAt = options.clock();
-    this.#plugin = new CountingPlugin({ protoVersion: 1, publicationNames: [options.publication] });
+    this.#plugin = new RowPlugin(options.publication);
     this.#service = new LogicalReplicationService(
       { ...options.client, keepAlive: true },
-      { acknowledge: { auto: false, timeoutSeconds: 0 }, flowControl: { enabled: true } },
+      { acknowledge: { auto: false, timeoutSeconds: 0 } },
     );
     this.#queue = new BatchQueue({
       maxRows: options.maxBatchRows,
@@ -120,16 +105,18 @@ export class ReplicationSession {
     this.#service.on('heartbeat', (lsn, _timestamp, shouldRespond) => this.#heartbeat(parseLsn(lsn), shouldRespond));
     this.#service.on('data', (_lsn, message: Received) => {
       this.#heardAt = this.#options.clock();
-      if (this.#closing) return undefined;
+      if (this.#closing) return;
       this.#handle(message);
-      this.#handled += 1;
-      return this.#queue.full ? this.#waitForRoom() : undefined;
+      if (this.#queue.full && !this.#plugin.isPaused) void this.#waitForRoom();
     });
   }
 
+  /** What was received already still comes: at most the rest of one read of the socket. */
   async #waitForRoom(): Promise<void> {
+    this.#plugin.pause();
     await this.#queue.room();
     this.#heardAt = this.#options.clock();
+    this.#plugin.resume();
   }
 
   #handle(message: Received): void {
@@ -140,41 +127,32 @@ export class ReplicationSession {
         this.#commitLsn = formatLsn(parseLsn(message.commitLsn ?? '0/0'));
         return;
       case 'insert':
-        return this.#push('insert', message.relation, null, message.new);
       case 'update':
-        return this.#push('update', message.relation, message.old, message.new);
       case 'delete':
-        return this.#push('delete', message.relation, message.old ?? message.key, null);
+        return this.#push(message);
       case 'commit':
         this.#inTransaction = false;
         return this.#queue.commit(parseLsn(message.commitLsn ?? '0/0'));
-      case 'unreadable':
+      case 'unreadable': // its transaction must not be taken for a whole one
+        this.#closing = true;
         return this.#ended.reject(message.error);
       default: // relation, type, origin, truncate, message: nothing happens to a contact
         return undefined;
     }
   }
 
-  #push(op: RowEvent['op'], relation: Pgoutput.MessageRelation, old: object | null, now: object | null): void {
+  #push({ tag, relation, old, new: now }: RowMessage): void {
     const { table } = this.#options;
     if (relation.name !== table.table || relation.schema !== table.schema) return;
-    this.#queue.push({
-      op,
-      lsn: this.#commitLsn,
-      commitTime: this.#commitTime,
-      observedFrom: this.#heardAt,
-      observedTo: this.#heardAt,
-      old: old as CdcRow | null,
-      new: now as CdcRow | null,
-    });
+    this.#queue.push({ op: tag, lsn: this.#commitLsn, commitTime: this.#commitTime, observedFrom: this.#heardAt, observedTo: this.#heardAt, old, new: now });
   }
 
-  /** What Postgres says it has sent is safe when everything received was handled and acknowledged. */
+  /** What Postgres says it has sent is safe when everything received before was acknowledged. */
   #heartbeat(sent: Lsn, shouldRespond: boolean): void {
     this.#heardAt = this.#options.clock();
     this.#answered.resolve();
     this.#answered = Promise.withResolvers<void>();
-    const caughtUp = this.#handled === this.#plugin.received && this.#queue.idle && !this.#inTransaction;
+    const caughtUp = this.#queue.idle && !this.#inTransaction;
     if (caughtUp && before(sent) > this.#confirmed) this.#confirm(before(sent));
     else if (shouldRespond) this.#tell(false);
   }
@@ -200,6 +178,7 @@ export class ReplicationSession {
   /** Waits for the batch with the caller, then until Postgres has taken note of the last position, if it still can. */
   async #drain(subscription: Promise<void>): Promise<void> {
     this.#closing = true;
+    this.#plugin.resume();
     const limit = Promise.withResolvers<void>();
     const timer = setTimeout(limit.resolve, this.#options.drainLimitMs);
     const connectionLost = subscription.catch(() => undefined);

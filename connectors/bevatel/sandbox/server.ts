@@ -97,6 +97,7 @@ export async function startBevatelSandbox(options: BevatelSandboxOptions): Promi
     connections: options.connections ?? 8,
   });
   pool.on('error', () => undefined); // an idle connection died: the next query opens another one
+  pool.on('connect', (client) => { client.on('error', () => undefined); }); // one in use died: its next query rejects with it
   const state: State = {
     pool,
     keys: new Map(options.keys.map((entry) => [digest(entry.key), entry])),
