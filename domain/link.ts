@@ -137,6 +137,8 @@ export interface Attempt {
   readonly deadline: number;
   /** Set on a creation that nobody found and that may still land, over the record that the next one made or makes. */
   readonly ofCreation?: true;
+  /** The one revision that it could have made was shown, and does not tell whose it is. It may not be shown a second time. */
+  readonly isUntold?: true;
   /** `unresolved`: closed without proof of what became of it. */
   readonly status: 'outstanding' | 'unresolved';
 }

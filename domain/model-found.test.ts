@@ -14,7 +14,6 @@ describe('a strict side', () => {
     const story = new Story().agreed();
     story.shows('external', 'a', { revision: '11' });
     const write = story.sends('bevatel');
-    story.shows('bevatel', 'b', { revision: '11' });
     story.loses(write).reads('bevatel', 'c', { revision: '12' });
     expect(story.wanted()).toBeNull();
     expect(planWork(story.link, story.context, story.now, 'next').kind).toBe('none');

@@ -185,7 +185,7 @@ describe('never answered, on a strict side', () => {
   it('is not refuted by another value there, which may be the form that the system gave ours', () => {
     const { story, write } = writing();
     story.shows('external', 'B', { revision: '11' });
-    expect(story.link.state.attempts).toEqual([write]);
+    expect(story.link.state.attempts).toEqual([{ ...write, isUntold: true }]);
   });
 });
 

@@ -231,22 +231,26 @@ function appliedAt(lens: Lens, image: SideImage): number | null {
  */
 function unproven(state: LinkState, attempt: Attempt, image: SideImage, evidence: readonly Evidence[], context: LinkContext, now: number): { state: LinkState; attempt: Attempt | null } {
   const isClosing = attempt.status === 'outstanding' && image.readById && image.observedFrom > attempt.deadline;
-  if (attempt.status === 'outstanding' && !isClosing) return { state, attempt: isRefuted(attempt, image, evidence) ? null : attempt };
+  const isNext = attempt.condition !== null && image.revision !== null && isNextRevision(attempt.condition, image.revision);
+  if (attempt.status === 'outstanding' && !isClosing) return { state, attempt: isNext ? passed(attempt, evidence) : attempt };
   const untold = evidence.filter((one) => one.otherwise !== null);
   const open = untold.some((one) => one.otherwise === 'before') ? [] : untold;
   if (attempt.condition !== null) {
-    if (image.revision !== null && isNextRevision(attempt.condition, image.revision)) return { state: heldUnknown(state, open, context, now), attempt: null };
-    if (isPatienceOver(state, attempt, now)) return { state: heldUnknown(state, untold, context, now), attempt: null };
+    if (isNext) return { state: heldUnknown(state, open, context, now), attempt: null };
+    if (attempt.isUntold || isPatienceOver(state, attempt, now)) return { state: heldUnknown(state, untold, context, now), attempt: null };
   }
   if (now >= attempt.deadline + LATE_WRITE_MS) return { state, attempt: null };
   const isUnknown = isClosing && attempt.condition === null;
   return { state: isUnknown ? heldUnknown(state, open, context, now) : state, attempt: { ...attempt, status: 'unresolved' } };
 }
 
-/** The one revision that the write could have made still shows the value before it: somebody else made it, and it may not be shown a second time. */
-function isRefuted(attempt: Attempt, image: SideImage, evidence: readonly Evidence[]): boolean {
-  if (attempt.condition === null || image.revision === null || !isNextRevision(attempt.condition, image.revision)) return false;
-  return evidence.length === 0 || evidence.some((one) => one.otherwise === 'before');
+/**
+ * The one revision that the write could have made is shown, without it. Where that still shows the value before, somebody
+ * else made it, and the write is refuted; where it shows a third one, the answer or the closing read decides.
+ */
+function passed(attempt: Attempt, evidence: readonly Evidence[]): Attempt | null {
+  if (evidence.length === 0 || evidence.some((one) => one.otherwise === 'before')) return null;
+  return attempt.isUntold ? attempt : { ...attempt, isUntold: true };
 }
 
 /** The revision that would tell was skipped, and waited for long enough: what is shown now may stand on top of our write. */

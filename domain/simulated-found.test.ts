@@ -144,3 +144,18 @@ describe('a creation that hung and lands, as an upsert, over the record that the
     expect(story.group('custom.job_title').held).toMatchObject({ type: 'create_create' });
   });
 });
+
+describe('a conditional write without an answer', () => {
+  it('I2: is held as soon as its deadline is over, where the revision that it could have made was shown with a third value and is not shown again', () => {
+    const story = new Story().agreed();
+    story.shows('external', 'x', { revision: '11' });
+    const write = story.sends('bevatel');
+    story.shows('bevatel', 'b', { revision: '11' });
+    story.shows('bevatel', 'c', { revision: '12' });
+    expect(story.group().held).toBeUndefined();
+    story.loses(write).pass(2_000);
+    story.reads('bevatel', 'c', { revision: '12' });
+    expect(story.group().held).toMatchObject({ type: 'unknown_outcome', bevatel: ['c'], external: ['x'] });
+    expect(story.link.state.attempts).toEqual([]);
+  });
+});

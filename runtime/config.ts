@@ -17,6 +17,8 @@ const zBrokers = z.string().transform((text) => text.split(',').map((broker) => 
 
 const zEnv = z.object({
   KAFKA_BROKERS: zBrokers,
+  /** Brokers take 6,000 to 1,800,000 unless told otherwise. */
+  KAFKA_SESSION_TIMEOUT_MS: z.coerce.number('must be a number of milliseconds').int().min(1_000).max(1_800_000).default(10_000),
   SCHEMA_REGISTRY_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' }),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// URL' }).optional(),
@@ -34,6 +36,8 @@ const zEnv = z.object({
 
 export interface ProcessConfig extends DepsConfig {
   readonly kafkaBrokers: readonly string[];
+  /** A killed process's partitions are read on elsewhere after so long (ms). */
+  readonly kafkaSessionTimeoutMs: number;
   readonly schemaRegistryUrl: string;
   readonly databaseUrl: string;
   /** Null: work goes on without shared rate limits and wake-ups. */
@@ -58,7 +62,7 @@ export function parseProcessConfig(environment: Env): ProcessConfig {
   if (!parsed.success) throw refuse(parsed.error, env);
   const { data } = parsed;
   return {
-    kafkaBrokers: data.KAFKA_BROKERS, schemaRegistryUrl: data.SCHEMA_REGISTRY_URL, databaseUrl: data.DATABASE_URL,
+    kafkaBrokers: data.KAFKA_BROKERS, kafkaSessionTimeoutMs: data.KAFKA_SESSION_TIMEOUT_MS, schemaRegistryUrl: data.SCHEMA_REGISTRY_URL, databaseUrl: data.DATABASE_URL,
     redisUrl: data.REDIS_URL ?? null, topicPrefix: data.TOPIC_PREFIX, host: data.HTTP_HOST,
     ports: { capture: data.CAPTURE_PORT, reconcile: data.RECONCILE_PORT, deliver: data.DELIVER_PORT, operate: data.OPERATE_PORT },
     apiKey: data.API_KEY ?? null, logLevel: data.LOG_LEVEL,

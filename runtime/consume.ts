@@ -200,7 +200,7 @@ class GroupConsumer implements Consumption {
 
   /** Resolves with what ended the new reader at once, if anything did; rejects when no broker answers. */
   async #open(): Promise<SyncError | undefined> {
-    const { groupId, topics, sessionTimeoutMs = 10_000, maxWaitMs = 100 } = this.#options;
+    const { groupId, topics, sessionTimeoutMs, maxWaitMs = 100 } = this.#options;
     let crash: SyncError | undefined;
     let opened = false;
     const reader = this.#kafka.createReader({

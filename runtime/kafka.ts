@@ -56,7 +56,8 @@ export interface ReaderListener {
 export interface ReaderOptions extends ReaderListener {
   readonly groupId: string;
   readonly topics: readonly string[];
-  readonly sessionTimeoutMs: number;
+  /** Default: the connection's. */
+  readonly sessionTimeoutMs?: number | undefined;
   /** Longest wait of one fetch (ms); a record ends it at once, a resumed partition waits for it. */
   readonly maxWaitMs: number;
 }
@@ -94,6 +95,8 @@ export interface KafkaOptions {
   readonly clientId: string;
   readonly logger: Logger;
   readonly connectionTimeoutMs?: number;
+  /** How long the brokers wait for a word of a member of a group before they give its partitions to another (ms, default 10,000). */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** Records larger than this are refused by the broker. */
@@ -163,9 +166,10 @@ function listen(consumer: Consumer, options: ReaderOptions): void {
   consumer.on(consumer.events.CRASH, ({ payload }) => options.onCrash(kafkaError(payload.error, 'consume')));
 }
 
-function createReader(client: KafkaClient, options: ReaderOptions): Reader {
+function createReader(client: KafkaClient, options: ReaderOptions, usualSessionTimeoutMs: number): Reader {
+  const { sessionTimeoutMs = usualSessionTimeoutMs } = options;
   const consumer = client.consumer({
-    groupId: options.groupId, sessionTimeout: options.sessionTimeoutMs, rebalanceTimeout: options.sessionTimeoutMs, heartbeatInterval: 1_000,
+    groupId: options.groupId, sessionTimeout: sessionTimeoutMs, rebalanceTimeout: sessionTimeoutMs, heartbeatInterval: 1_000,
     maxWaitTimeInMs: options.maxWaitMs, minBytes: 1, allowAutoTopicCreation: false, retry: { restartOnFailure: () => Promise.resolve(false) },
   });
   listen(consumer, options);
@@ -272,7 +276,7 @@ async function committedOf(admin: Admin, groupId: string, { topic, partition }: 
 }
 
 /** Connects, or rejects with SyncError `kafka_unavailable` that names the brokers. */
-export async function connectKafka({ brokers, clientId, logger, connectionTimeoutMs = 3_000 }: KafkaOptions): Promise<Kafka> {
+export async function connectKafka({ brokers, clientId, logger, connectionTimeoutMs = 3_000, sessionTimeoutMs = 10_000 }: KafkaOptions): Promise<Kafka> {
   const common = {
     clientId, brokers: [...brokers], connectionTimeout: connectionTimeoutMs, requestTimeout: 20_000, socketFactory: connectSocket,
     logLevel: logLevel.INFO, logCreator: logCreator(logger),
@@ -297,7 +301,7 @@ export async function connectKafka({ brokers, clientId, logger, connectionTimeou
       closers.push(async () => { await publisher.close(); await producer.close(); });
       return publisher;
     },
-    createReader: (options) => createReader(client, options),
+    createReader: (options) => createReader(client, options, sessionTimeoutMs),
     check: async () => { await mapped('describe cluster', admin.describeCluster()); },
     close: async () => {
       await Promise.all(closers.map((close) => close()));

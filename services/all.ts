@@ -72,7 +72,7 @@ async function openDeps(config: ProcessConfig, env: Env, logger: Logger, lifecyc
   if (applied.length > 0) logger.info({ migrations: applied }, 'the database was brought up to date');
   const pool = createPool({ databaseUrl: config.databaseUrl, applicationName: 'bevatel-sync', onError: (error) => logger.warn({ err: describeError(error) }, 'an idle database connection was lost') });
   lifecycle.add('pool', { stop: () => pool.end() });
-  const kafka = await connectKafka({ brokers: config.kafkaBrokers, clientId: 'bevatel-sync', logger });
+  const kafka = await connectKafka({ brokers: config.kafkaBrokers, clientId: 'bevatel-sync', logger, sessionTimeoutMs: config.kafkaSessionTimeoutMs });
   lifecycle.add('kafka', { stop: () => kafka.close() });
   await kafka.ensureTopics(config.topicPrefix, TOPICS);
   const codec = createCodecs({ registryUrl: config.schemaRegistryUrl, topicPrefix: config.topicPrefix });

@@ -21,6 +21,8 @@ export interface Created extends Happening {
   readonly typed: Image;
   readonly values: Image;
   readonly attempt: string | null;
+  /** Of the write that made it; null for a person's. */
+  readonly integration: string | null;
   /** The partner's id that it was made with. */
   readonly reference: string | null;
 }
@@ -81,3 +83,8 @@ export interface Trouble extends Happening {
 }
 
 export type Fact = Created | Edited | Sent | Written | Read | Ended | Removed | Merged | Trouble;
+
+/** How many writes of the product took effect. */
+export function writesIn(journal: readonly Fact[]): number {
+  return journal.filter((fact) => fact.kind === 'written' || fact.kind === 'removed' || (fact.kind === 'created' && fact.deed === null)).length;
+}

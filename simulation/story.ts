@@ -12,31 +12,32 @@ interface Line {
 }
 
 /** The story of one person's records; without one, of everything. */
-export function storyOf(evidence: Evidence, person: Finding['person'], { withReads = false } = {}): string[] {
+export function storyOf(evidence: Evidence, person: Finding['person'], { withReads = false, startAt = START_AT } = {}): string[] {
   const records = new Set(evidence.records.filter((record) => person === null || record.person === person).map(({ system, id }) => `${system}/${id}`));
   const links = new Set(evidence.links.filter((link) => records.has(`bevatel/${link.bevatel_id}`) || records.has(`${link.integration_id}/${link.external_id}`)).map(({ link_id: id }) => id));
   const facts = evidence.journal.filter((fact) => (withReads || (fact.kind !== 'read' && fact.kind !== 'sent')) && (fact.kind === 'trouble' || records.has(`${fact.system}/${fact.record}`)));
   const decisions = evidence.decisions.filter((decision) => links.has(decision.link_id) && (decision.groups.length > 0 || !SAYS_NOTHING_NEW.has(decision.verdict)));
-  const lines: Line[] = [...facts.map((fact) => ({ at: fact.at, text: tellFact(fact) })), ...decisions.flatMap(tellDecision)];
-  return lines.toSorted((a, b) => a.at - b.at).map(({ at, text }) => `${clock(at)}  ${text}`);
+  const lines: Line[] = [...facts.map((fact) => ({ at: fact.at, text: tellFact(fact, startAt) })), ...decisions.flatMap(tellDecision)];
+  return lines.toSorted((a, b) => a.at - b.at).map(({ at, text }) => `${clock(at - startAt)}  ${text}`);
 }
 
-function clock(at: number): string {
-  return `+${((at - START_AT) / 1_000).toFixed(3)}`.padStart(11);
+/** `since` the start (ms). */
+function clock(since: number): string {
+  return `+${(since / 1_000).toFixed(3)}`.padStart(11);
 }
 
-function tellFact(fact: Fact): string {
+function tellFact(fact: Fact, startAt: number): string {
   const where = `${fact.system}/${fact.record}`.padEnd(14);
   switch (fact.kind) {
     case 'created': return `${where} ${fact.deed === null ? `is created by the product for ${fact.reference}` : 'is created by a person'}: ${image(fact.typed)}${differs(fact.typed, fact.values)}`;
     case 'edited': return `${where} ${fact.actor} types ${image(fact.typed)}${differs(fact.typed, fact.values)} (deed ${fact.deed})`;
-    case 'written': return `${where} the product's write ${fact.attempt} lands: ${image(fact.sent)}${differs(fact.sent, fact.values)}${fact.reference === null ? '' : ` with reference ${fact.reference}`} (sent ${clock(fact.sentAt).trim()})`;
+    case 'written': return `${where} the product's write ${fact.attempt} lands: ${image(fact.sent)}${differs(fact.sent, fact.values)}${fact.reference === null ? '' : ` with reference ${fact.reference}`} (sent ${clock(fact.sentAt - startAt).trim()})`;
     case 'sent': return `${where} the product sends the write ${fact.attempt}: ${image(fact.values)}`;
-    case 'read': return `${where} is read by ${fact.by}${fact.asOf === fact.at ? '' : `, as it was ${clock(fact.asOf).trim()}`}`;
+    case 'read': return `${where} is read by ${fact.by}${fact.asOf === fact.at ? '' : `, as it was ${clock(fact.asOf - startAt).trim()}`}`;
     case 'deleted':
     case 'restored':
     case 'erased': return `${where} is ${fact.kind} by a person (deed ${fact.deed})`;
-    case 'removed': return `${where} is ${fact.way}d by the product's ${fact.attempt} (sent ${clock(fact.sentAt).trim()})`;
+    case 'removed': return `${where} is ${fact.way}d by the product's ${fact.attempt} (sent ${clock(fact.sentAt - startAt).trim()})`;
     case 'merged': return `${where} is merged into ${fact.into} by ${fact.deed === null ? 'the product' : `a person (deed ${fact.deed})`}`;
     case 'trouble': return `${fact.system === '' ? '' : `${fact.system}: `}* ${fact.what}`;
     default: return fact satisfies never;

@@ -69,7 +69,7 @@ export interface DecisionRow {
 }
 
 export interface Evidence {
-  readonly schedule: Schedule;
+  readonly schedule: Pick<Schedule, 'dials'>;
   readonly journal: readonly Fact[];
   readonly records: readonly FinalRecord[];
   readonly links: readonly LinkRow[];

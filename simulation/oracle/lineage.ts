@@ -102,14 +102,10 @@ export class Lineage {
 
   #pairUp(fact: Fact): void {
     if ((fact.kind !== 'created' && fact.kind !== 'written') || fact.reference === null) return;
-    const integration = fact.kind === 'written' ? fact.integration : this.#integrationOf(fact);
+    const { integration } = fact;
+    if (integration === null) return;
     if (fact.system === 'bevatel') this.#pair(integration, fact.record, fact.reference);
     else this.#pair(integration, fact.reference, fact.record);
-  }
-
-  /** External ids begin with the name of their system. */
-  #integrationOf({ system, reference }: Created): string {
-    return system === 'bevatel' ? (reference ?? '').split('-')[0]?.toLowerCase() ?? '' : system;
   }
 
   #pair(integration: string, bevatel: string, external: string): void {
@@ -142,7 +138,7 @@ export class Lineage {
 
   #created(fact: Created): void {
     this.#persons.set(`${fact.system}/${fact.record}`, fact.person);
-    if (fact.deed === null) this.#wrote(fact, this.#integrationOf(fact), fact.typed, fact.values);
+    if (fact.deed === null) this.#wrote(fact, fact.integration ?? '', fact.typed, fact.values);
     else this.#changed(fact, fact.values, fact.deed, fact.at);
   }
 

@@ -19,7 +19,7 @@ export function integrationsOf(schedule: Schedule): Integration[] {
     invalid: dials.invalid,
     deletes: deletesOf(dials, name),
     guard: dials.systems[name]?.kind === 'strict' ? 'conditional' : 'read',
-    fields: GROUPS.map(fieldOf),
+    fields: MAPPED_FIELDS,
   }));
 }
 
@@ -30,6 +30,9 @@ function deletesOf({ deletes, systems }: Dials, name: string): object {
   const [external = 'delete'] = capabilitiesOf(systems[name] ?? BEVATEL_DIALS).removals.ways;
   return { ...rest, to_external: toExternal === 'remove' ? external : toExternal, to_bevatel: toBevatel === 'remove' ? 'delete' : toBevatel };
 }
+
+/** The mapping of all groups, as an integration file says it. */
+export const MAPPED_FIELDS: readonly object[] = GROUPS.map(fieldOf);
 
 function fieldOf({ kind, bevatel, external }: Group): object {
   switch (kind) {

@@ -5,7 +5,7 @@
  */
 import { CODECS } from '../engine/codecs.ts';
 import { NoEnd } from '../engine/scheduler.ts';
-import type { Fact } from '../journal.ts';
+import { writesIn } from '../journal.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { beginAnew, newListingId } from '../../store/listings.ts';
 import { upsertIntegration } from '../../store/integrations.ts';
@@ -134,8 +134,4 @@ function repeat({ cluster, topicPrefix }: World): void {
   const topics = LANES.map((lane) => topicName(topicPrefix, changesTopic(lane)));
   const again = cluster.ranges(topics).flatMap((range) => cluster.log(range).map(({ key, value }) => ({ topic: range.topic, key: key?.toString() ?? null, value })));
   cluster.append(again.filter(({ value }) => value !== null && CODECS.changes.decodeNow(value)?.kind !== 'listingEnded'));
-}
-
-export function writesIn(journal: readonly Fact[]): number {
-  return journal.filter((fact) => fact.kind === 'written' || fact.kind === 'removed' || (fact.kind === 'created' && fact.deed === null)).length;
 }

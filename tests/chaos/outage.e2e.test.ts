@@ -1,6 +1,6 @@
 /**
  * What the service stands on goes away under load and comes back: PostgreSQL, the broker, the schema registry, Redis.
- * One flow in this process goes through all of it, on a stack of its own; each outage is judged like the kills are.
+ * One site goes through all of it, on a stack of its own; each outage is judged like the kills are.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,45 +11,41 @@ import { startEmbeddedStack } from '../../deploy/local/embedded-stack.ts';
 import { createCodecs, readSchema } from '../../runtime/codec.ts';
 import type { ContactChange } from '../../schemas/change.ts';
 import { changeKey, changesTopic, topicName } from '../../schemas/topics.ts';
-import { Flow, TENANT, until } from '../flow/rig.ts';
-import { untilConverged } from './converge.ts';
-import { Load } from './load.ts';
-import { seedPeople } from './people.ts';
-import { chancesOf, chaosSeed } from './seed.ts';
+import type { Image } from '../../schemas/value.ts';
+import { judgedAtRest, storiesOf } from '../../simulation/chaos/judgement.ts';
+import { TENANT } from '../../simulation/chaos/site.ts';
+import { until } from '../../simulation/chaos/until.ts';
+import { populatedSite, startRoles } from './site.ts';
 
 const PATIENCE_MS = 60_000;
 const TIMEOUT_MS = 180_000;
 
-const seed = chaosSeed();
 const folder = await mkdtemp(join(tmpdir(), 'chaos-outage-'));
 const stack = await startEmbeddedStack({ dataDir: join(folder, 'stack'), ephemeral: true });
 afterAll(async () => {
   await stack.stop();
   await rm(folder, { recursive: true, force: true });
 });
-const flow = await Flow.open({ ...stack.urls, topicPrefix: 'chaos-outage.' }, { deliver: { callMs: 3_000, leaseMs: 8_000 } });
-const people = await seedPeople(flow, { shared: 10, alone: 10 });
-const load = new Load({ flow, name: 'outage', random: chancesOf(seed, 0), editsPerSecond: 15, contested: 0.1, creates: 0.05 });
+const { site, people } = await populatedSite(stack.urls, 'chaos-outage', 15);
 
-/** Load before, during and after the outage; then everything agrees, and nobody was made twice. */
+/** People work before, during and after the outage; then the oracle finds nothing broken. */
 async function under(name: string, outage: (more: (edits: number) => Promise<void>) => Promise<void>): Promise<void> {
-  const before = load.edits;
+  const before = people.done;
   const more = (edits: number): Promise<void> => {
-    const start = load.edits;
-    return until(`${edits} more edits`, () => load.edits >= start + edits, PATIENCE_MS);
+    const start = people.done;
+    return until(`${edits} more edits`, () => people.done >= start + edits, PATIENCE_MS);
   };
-  load.start();
+  people.start();
   await more(20);
   await outage(more);
   await more(20);
-  await load.stop();
-  const { tookMs, pairs, held } = await untilConverged(flow, load, people, PATIENCE_MS);
-  console.log(`chaos: ${JSON.stringify({ outage: name, edits: load.edits - before, created: load.created, pairs, held, convergedMs: tookMs })}`);
-  const { rows } = await flow.deps.pool.query('select code, stage from dead_letters');
-  expect(rows).toEqual([]);
+  await people.stop();
+  const judged = await judgedAtRest(site, { patienceMs: PATIENCE_MS });
+  console.log(`chaos: ${JSON.stringify({ outage: name, edits: people.done - before, waiting: judged.waiting.size })}`);
+  expect(storiesOf(site, judged)).toEqual([]);
 }
 
-const LIVE = topicName(flow.stack.topicPrefix, changesTopic('live'));
+const LIVE = topicName(site.topicPrefix, changesTopic('live'));
 
 /**
  * Bevatel has gone on to a newer schema. Gives how it publishes one change with it to partition 0, an image that is
@@ -58,33 +54,34 @@ const LIVE = topicName(flow.stack.topicPrefix, changesTopic('live'));
 async function publisherOfAnotherSchema(): Promise<() => Promise<bigint>> {
   const schema = readSchema('contact-change') as { readonly fields: readonly object[] };
   const newer = { ...schema, fields: [...schema.fields, { name: 'newer', type: ['null', 'string'], default: null }] } as unknown as ReturnType<typeof readSchema>;
-  const codecs = createCodecs({ registryUrl: stack.urls.schemaRegistryUrl, topicPrefix: flow.stack.topicPrefix, schemas: { 'contact-change': newer } });
+  const codecs = createCodecs({ registryUrl: stack.urls.schemaRegistryUrl, topicPrefix: site.topicPrefix, schemas: { 'contact-change': newer } });
   // The registry finds only when it is asked that PostgreSQL has cut its connections.
   await until('the registry has PostgreSQL again', () => codecs.prepare().then(() => true, () => false), PATIENCE_MS);
-  const link = (await flow.links())[0];
-  const seen = link?.state.seen.bevatel;
-  if (!link?.bevatelId || !seen) throw new Error('no link to publish about');
+  const { rows: [link] } = await site.pool.query<{ bevatel_id: string; seen: { revision: string; values: Image } }>(
+    `select bevatel_id, state::jsonb #> '{seen,bevatel}' as seen from links where bevatel_id is not null and state::jsonb #> '{seen,bevatel}' is not null order by link_id limit 1`);
+  if (!link) throw new Error('no link to publish about');
+  const { bevatel_id: recordId, seen } = link;
   const change: ContactChange = {
-    changeId: randomUUID(), tenantId: TENANT, side: 'bevatel', integrationId: null, recordId: link.bevatelId, kind: 'image', revision: seen.revision, image: seen.values,
+    changeId: randomUUID(), tenantId: TENANT, side: 'bevatel', integrationId: null, recordId, kind: 'image', revision: seen.revision, image: seen.values,
     fieldTimes: {}, histories: {}, modifiedAt: null, observedFrom: Date.now(), observedTo: Date.now(), readById: false, capture: 'publish', references: {}, mergedIds: [], mergedInto: null,
   };
   const value = codecs.changes.encode(change);
   return async () => {
-    const publisher = flow.deps.kafka.publisher();
+    const publisher = site.kafka.publisher();
     await publisher.publish([{ topic: LIVE, key: changeKey(change), value, partition: 0 }]);
     await publisher.close();
-    return (await flow.deps.kafka.ranges([LIVE])).find(({ partition }) => partition === 0)?.high ?? 0n;
+    return (await site.kafka.ranges([LIVE])).find(({ partition }) => partition === 0)?.high ?? 0n;
   };
 }
 
 async function position(): Promise<bigint> {
-  const { rows } = await flow.deps.pool.query<{ next_offset: string }>('select next_offset from positions where topic = $1 and partition = 0', [LIVE]);
+  const { rows } = await site.pool.query<{ next_offset: string }>('select next_offset from positions where topic = $1 and partition = 0', [LIVE]);
   return BigInt(rows[0]?.next_offset ?? 0);
 }
 
 describe('an outage under load', () => {
   it('the flow begins', async () => {
-    await flow.start();
+    await startRoles(site);
   }, TIMEOUT_MS);
 
   it('I1, I2, I7: PostgreSQL ends in good order and starts again, and then crashes and starts again', () => under('postgres', async (more) => {

@@ -13,7 +13,7 @@ import type { Pool } from 'pg';
 import { openPool } from './database.ts';
 import type { Answer, EndpointDefinition } from './endpoints.ts';
 import { ENDPOINT_DEFINITIONS } from './endpoints.ts';
-import type { Counters, Fault } from './faults.ts';
+import type { Counters, Endpoint, Fault, FaultKind } from './faults.ts';
 import { FaultPlan, newCounters } from './faults.ts';
 import { newContactId } from './ids.ts';
 import { Refusal, header } from './requests.ts';
@@ -40,6 +40,22 @@ export interface BevatelSandboxOptions {
   /** Database connections. Default 8. */
   connections?: number;
   newId?: () => string;
+  /** Told of every call when its effect, if it has one, has come about. */
+  onExchange?: (exchange: Exchange) => void;
+}
+
+/** A call and what became of it, whatever its caller hears of that. */
+export interface Exchange {
+  endpoint: Endpoint;
+  /** As `updated_by` would name them. */
+  actor: string;
+  /** Epoch ms. */
+  arrivedAt: number;
+  body: unknown;
+  /** Null: the call was cut before anything was applied, or nobody knows whether it was. */
+  answer: Answer | null;
+  /** The injected fault that hit it. */
+  fault: FaultKind['kind'] | null;
 }
 
 export interface BevatelSandboxControl {
@@ -71,6 +87,7 @@ interface State {
   newId: () => string;
   faults: FaultPlan;
   counters: Counters;
+  onExchange: (exchange: Exchange) => void;
   stopping: AbortController;
 }
 
@@ -87,6 +104,7 @@ export async function startBevatelSandbox(options: BevatelSandboxOptions): Promi
     newId: options.newId ?? (() => newContactId()),
     faults: new FaultPlan(),
     counters: newCounters(),
+    onExchange: options.onExchange ?? (() => undefined),
     stopping: new AbortController(),
   };
   try {
@@ -167,10 +185,18 @@ async function serve(
   const counters = state.counters[definition.endpoint];
   counters.calls += 1;
   counters.items += itemsIn(request.body);
+  const arrivedAt = Date.now();
   const planned = state.faults.take(definition.endpoint);
+  const tell = (answer: Answer | null): void => state.onExchange({
+    endpoint: definition.endpoint, actor: actorOf(state, request), arrivedAt, body: request.body, answer, fault: planned?.fault.kind ?? null,
+  });
   const before = planned === undefined ? 'go' : await faultBefore(state, planned);
-  if (before === 'cut') return cut(request, reply);
-  const answer = before === 'go' ? await answerOf(state, definition, request) : before;
+  if (before === 'cut') {
+    tell(null);
+    return cut(request, reply);
+  }
+  const answer = before === 'go' ? await answerOf(state, definition, request).catch((error: unknown) => { tell(null); throw error; }) : before;
+  tell(answer);
   counters.statuses[answer.status] = (counters.statuses[answer.status] ?? 0) + 1;
   if (planned?.fault.kind === 'dropAnswer') return cut(request, reply);
   if (planned?.fault.kind === 'delayAnswer') await pause(state, planned.fault.ms);
@@ -179,14 +205,17 @@ async function serve(
 
 async function answerOf(state: State, definition: EndpointDefinition, request: FastifyRequest): Promise<Answer> {
   const caller = authenticate(state, request);
-  const actor = header(request, 'x-actor') ?? `app:${caller.name}`;
-  const writer: Writer = { pool: state.pool, tenantId: caller.tenantId, actor, newId: state.newId };
+  const writer: Writer = { pool: state.pool, tenantId: caller.tenantId, actor: actorOf(state, request), newId: state.newId };
   try {
     return await definition.handle(request, writer);
   } catch (error) {
     if (error instanceof Refusal) return { status: error.status, body: { error: error.body } };
     throw error;
   }
+}
+
+function actorOf(state: State, request: FastifyRequest): string {
+  return header(request, 'x-actor') ?? `app:${authenticate(state, request).name}`;
 }
 
 async function faultBefore(

@@ -105,8 +105,9 @@ function writeRows(api: ContactApi, rows: readonly BatchRow[], request: FastifyR
     const id = row.target();
     return { row, id, write: api.contacts.accept(id, row.properties, claimed) };
   };
-  const apply = ({ row, id, write }: CheckedRow): unknown => {
+  const apply = ({ row, id, write: accepted }: CheckedRow): unknown => {
     const actor = api.gate.actorOf(request);
+    const write = { ...accepted, traceId: row.traceId };
     const contact = id === null ? api.contacts.create(write, actor) : api.contacts.update(id, write, actor);
     return {
       ...recordBody(contact, { properties: Object.keys(row.properties), history: [] }),

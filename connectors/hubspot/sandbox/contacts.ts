@@ -6,17 +6,23 @@ import { emailTaken, invalid, notFound, uniqueValueTaken } from './fault.ts';
 import type { Actor, Contact, ContactFact, Properties } from './model.ts';
 import type { PropertyTable } from './properties.ts';
 import { LIFECYCLE_STAGES } from './properties.ts';
+import type { WroteContact } from './journal.ts';
 
 export interface ContactTableOptions {
   readonly properties: PropertyTable;
   readonly now: () => number;
   readonly onFact: (fact: ContactFact) => void;
+  /** Told of every accepted write at its moment. */
+  readonly onWrite?: ((write: WroteContact) => void) | undefined;
   readonly firstId: number;
 }
 
 /** A checked write that only waits to be applied. */
 export interface AcceptedWrite {
   readonly values: Readonly<Record<string, string>>;
+  /** As it came in. */
+  readonly sent: Properties;
+  readonly traceId?: string | undefined;
 }
 
 /** Values that belong to the record itself and never move in a merge. */
@@ -90,7 +96,7 @@ export class ContactTable {
       if (owner !== undefined && owner !== id) throw property === 'email' ? emailTaken(owner) : uniqueValueTaken(property, owner);
       claimed.set(key, id ?? 'in this batch');
     }
-    return { values };
+    return { values, sent: written };
   }
 
   create(write: AcceptedWrite, actor: Actor): Contact {
@@ -98,12 +104,16 @@ export class ContactTable {
     const contact = this.#insert(atMs, actor);
     this.#options.onFact({ kind: 'created', id: contact.id, actor, atMs });
     this.#apply(contact, write.values, actor, atMs);
+    this.#options.onWrite?.({ kind: 'created', id: contact.id, actor, atMs, traceId: write.traceId ?? null, sent: write.sent, kept: write.values });
     return contact;
   }
 
   update(id: string, write: AcceptedWrite, actor: Actor): Contact {
     const contact = this.#live(id);
-    this.#apply(contact, this.#withoutStageRegress(contact, write.values), actor, this.#options.now());
+    const atMs = this.#options.now();
+    const kept = this.#withoutStageRegress(contact, write.values);
+    this.#apply(contact, kept, actor, atMs);
+    this.#options.onWrite?.({ kind: 'changed', id, actor, atMs, traceId: write.traceId ?? null, sent: write.sent, kept });
     return contact;
   }
 

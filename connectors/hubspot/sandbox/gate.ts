@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { ApiFault, faultBody } from './fault.ts';
+import type { SandboxJournal } from './journal.ts';
 import type { Actor } from './model.ts';
 
 export type Endpoint = string;
@@ -52,6 +53,7 @@ export interface GateOptions {
   readonly sleep: (ms: number) => Promise<void>;
   readonly random: () => number;
   readonly limits: RateLimits;
+  readonly journal?: SandboxJournal | undefined;
 }
 
 const TEN_SECONDS_MS = 10_000;
@@ -136,8 +138,12 @@ export class Gate {
   }
 
   async #beforeEffect(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const fault = this.#strike(request.routeOptions.config.endpoint);
+    const { endpoint } = request.routeOptions.config;
+    if (endpoint === undefined) return undefined;
+    this.#options.journal?.arrived({ endpoint, atMs: this.#options.now(), body: request.body });
+    const fault = this.#strike(endpoint);
     if (!fault) return undefined;
+    this.#options.journal?.struck(endpoint, fault.kind);
     this.#strikes.set(request, fault);
     if (fault.kind === 'delay_before') await this.#options.sleep(fault.delayMs);
     if (fault.kind === 'hold_before') await this.#hold();
@@ -153,8 +159,7 @@ export class Gate {
     if (fault?.kind === 'drop_after') request.raw.socket.destroy();
   }
 
-  #strike(endpoint: Endpoint | undefined): Fault | undefined {
-    if (endpoint === undefined) return undefined;
+  #strike(endpoint: Endpoint): Fault | undefined {
     const found = this.#rules.find(({ rule, left }) =>
       left > 0 && (rule.endpoint === undefined || rule.endpoint === endpoint) && this.#options.random() < (rule.probability ?? 1));
     if (found) found.left -= 1;

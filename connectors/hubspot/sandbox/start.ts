@@ -13,6 +13,7 @@ import { registerControlRoutes } from './control-routes.ts';
 import { ApiFault, faultBody, invalid, notFound } from './fault.ts';
 import type { RateLimits } from './gate.ts';
 import { Gate } from './gate.ts';
+import type { SandboxJournal } from './journal.ts';
 import type { ContactFact } from './model.ts';
 import { seededRandom } from './model.ts';
 import { registerObjectRoutes } from './object-routes.ts';
@@ -41,6 +42,7 @@ export interface HubSpotSandboxOptions {
   readonly seed?: number;
   readonly now?: () => number;
   readonly sleep?: (ms: number) => Promise<void>;
+  readonly journal?: SandboxJournal;
 }
 
 export interface HubSpotSandbox {
@@ -113,9 +115,9 @@ function assemble(options: HubSpotSandboxOptions, identity: Identity, switches: 
     index.put(fact.id, contacts.find(fact.id));
     if (!switches.quiet) webhooks.publish(fact);
   };
-  const contacts = new ContactTable({ properties, now, firstId: FIRST_CONTACT_ID, onFact });
+  const contacts = new ContactTable({ properties, now, firstId: FIRST_CONTACT_ID, onFact, onWrite: (write) => options.journal?.wrote(write) });
   const sleep = options.sleep ?? ((ms: number): Promise<void> => sleepFor(ms));
-  const gate = new Gate({ now, sleep, random, limits: options.limits ?? {} });
+  const gate = new Gate({ now, sleep, random, limits: options.limits ?? {}, journal: options.journal });
   return { properties, index, webhooks, contacts, gate };
 }
 

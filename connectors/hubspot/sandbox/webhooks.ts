@@ -42,6 +42,7 @@ export interface WebhookCounts {
   readonly calls: number;
   readonly delivered: number;
   readonly lost: number;
+  readonly doubled: number;
   readonly failedCalls: number;
   readonly givenUp: number;
 }
@@ -61,7 +62,7 @@ export class WebhookSender {
   readonly #options: WebhookSenderOptions;
   readonly #agent = new Agent({ connections: 16, pipelining: 1 });
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #counts = { events: 0, calls: 0, delivered: 0, lost: 0, failedCalls: 0, givenUp: 0 };
+  readonly #counts = { events: 0, calls: 0, delivered: 0, lost: 0, doubled: 0, failedCalls: 0, givenUp: 0 };
   #settings: WebhookSettings;
   #gathered: WebhookEvent[] = [];
   #windowOpen = false;
@@ -103,7 +104,10 @@ export class WebhookSender {
     }
     const event = this.#event(fact);
     this.#gathered.push(event);
-    if (this.#options.random() < duplication) this.#gathered.push(event);
+    if (this.#options.random() < duplication) {
+      this.#counts.doubled += 1;
+      this.#gathered.push(event);
+    }
     if (this.#gathered.length >= MAX_EVENTS_PER_CALL) this.#flush();
     else if (!this.#windowOpen) {
       this.#windowOpen = true;

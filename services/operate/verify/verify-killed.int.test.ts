@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../../../deploy/local/ports.ts';
 import { zVerification } from '../../../schemas/verification.ts';
 import type { Verification } from '../../../schemas/verification.ts';
-import { RoleProcess } from '../../../tests/chaos/process.ts';
+import { RoleProcess } from '../../../simulation/chaos/roles.ts';
 import { until } from '../../../tests/flow/rig.ts';
 import { API_KEY, BEVATEL_KEY, INTEGRATION, openRig, TENANT } from '../../../tests/operate-rig.ts';
 import type { Rig } from '../../../tests/operate-rig.ts';

@@ -2,19 +2,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { freePorts } from '../../deploy/local/ports.ts';
-import type { Flow } from '../flow/rig.ts';
-import { SECRETS } from '../flow/rig.ts';
 
 export type RoleName = 'capture' | 'reconcile' | 'deliver';
 export const ROLE_NAMES: readonly RoleName[] = ['capture', 'reconcile', 'deliver'];
+export type RoleProcesses = Readonly<Record<RoleName, RoleProcess>>;
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const COMMAND = join(ROOT, 'bin', 'bevatel-sync.js');
-/** Short, so that what a killed delivery left behind is taken up within seconds. */
-const DELIVERY = { DELIVER_CALL_MS: '3000', DELIVER_LEASE_MS: '8000' };
 const LOG_LINES = 40;
+const STOP_WITHIN_MS = 8_000;
 
 export interface Exit {
   readonly code: number | null;
@@ -26,6 +23,7 @@ export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
   readonly url: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #log: string[] = [];
+  readonly #abandon = (): void => this.abandon();
   #child: ChildProcess | undefined;
 
   constructor(name: N, port: number, env: Readonly<Record<string, string>>) {
@@ -39,12 +37,18 @@ export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
     return this.#log.join('\n');
   }
 
-  /** Resolves when it says that it is ready. */
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Resolves when it says that it is ready. It ends with this process at the latest. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', COMMAND, 'run', this.name], {
       cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
     });
     this.#child = child;
+    process.off('exit', this.#abandon).once('exit', this.#abandon);
     const { promise: ready, resolve } = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -60,12 +64,26 @@ export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
   async end(signal: NodeJS.Signals): Promise<Exit> {
     const child = this.#child;
     if (!child) return { code: null, signal: null };
-    if (child.exitCode === null && child.signalCode === null) {
+    if (this.isRunning) {
       const exited = once(child, 'exit');
       child.kill(signal);
       await exited;
     }
+    process.off('exit', this.#abandon);
     return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  /** As an operator ends it; with SIGKILL when that takes too long. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT');
+    const late = setTimeout(() => this.abandon(), STOP_WITHIN_MS);
+    await this.end('SIGTERM');
+    clearTimeout(late);
+  }
+
+  /** Stops it as it is, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
   }
 
   /** Without waiting; for when this process ends. */
@@ -85,21 +103,12 @@ export class RoleProcess<N extends RoleName | 'operate' = RoleName> {
   }
 }
 
-/** One process per role, none started; all are ended after the file. HubSpot's webhooks are aimed at capture. */
-export async function roleProcesses(flow: Flow, env: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<RoleName, RoleProcess>>> {
-  const ports = await freePorts(ROLE_NAMES.length);
-  const [capture = 0, reconcile = 0, deliver = 0] = ports;
-  const { stack } = flow;
+/** One process per role, none started. `env`: where everything is (see runtime/config.ts); the ports are chosen here. */
+export async function roleProcesses(env: Readonly<Record<string, string>>): Promise<RoleProcesses> {
+  const [capture = 0, reconcile = 0, deliver = 0] = await freePorts(ROLE_NAMES.length);
   const common = {
-    KAFKA_BROKERS: stack.kafkaBrokers.join(','), SCHEMA_REGISTRY_URL: stack.schemaRegistryUrl, DATABASE_URL: stack.databaseUrl, REDIS_URL: stack.redisUrl,
-    TOPIC_PREFIX: stack.topicPrefix, CAPTURE_PORT: String(capture), RECONCILE_PORT: String(reconcile), DELIVER_PORT: String(deliver),
-    CAPTURE_PUBLIC_URL: `http://127.0.0.1:${capture}`, BEVATEL_CDC_URL: flow.bevatelDatabaseUrl, LOG_LEVEL: process.env['TEST_LOG'] ?? 'warn', ...SECRETS, ...DELIVERY, ...env,
+    LOG_LEVEL: process.env['TEST_LOG'] ?? 'warn', ...env,
+    CAPTURE_PORT: String(capture), RECONCILE_PORT: String(reconcile), DELIVER_PORT: String(deliver), CAPTURE_PUBLIC_URL: `http://127.0.0.1:${capture}`,
   };
-  const processes = {
-    capture: new RoleProcess('capture', capture, common), reconcile: new RoleProcess('reconcile', reconcile, common), deliver: new RoleProcess('deliver', deliver, common),
-  };
-  afterAll(() => Promise.all(Object.values(processes).map((one) => one.end('SIGKILL'))));
-  process.once('exit', () => { for (const one of Object.values(processes)) one.abandon(); });
-  flow.hubspot.control.configureWebhooks({ targetUrl: `${processes.capture.url}/hooks/hubspot`, retryDelaysMs: [1_000, 2_000, 4_000] });
-  return processes;
+  return { capture: new RoleProcess('capture', capture, common), reconcile: new RoleProcess('reconcile', reconcile, common), deliver: new RoleProcess('deliver', deliver, common) };
 }
