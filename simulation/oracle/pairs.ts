@@ -54,14 +54,14 @@ function judgeAlone(record: FinalRecord, evidence: Evidence, words: Words): Find
   const links = words.linksOf(record.system, record.id);
   return integrations.flatMap((integration): Finding[] => {
     const link = links.find((one) => one.integration_id === integration);
-    if (link && ((link.bevatel_id !== null && link.external_id !== null) || words.halted(link) !== null || isParted(link, record, evidence))) return [];
+    if (link && ((link.bevatel_id !== null && link.external_id !== null) || words.halted(link) !== null || isParted(link, evidence))) return [];
     if (evidence.quarantined.has(`${record.system}/${record.id}`)) return [];
     return [{ invariant: 'I1', class: 'unexplained', person: record.person, what: `${record.system}/${record.id} has ${link ? 'no partner' : 'no link'} in ${integration}, and nothing says why` }];
   });
 }
 
-/** It was parted from a deleted partner, as its integration says. */
-function isParted(link: LinkRow, { system }: FinalRecord, { schedule }: Evidence): boolean {
+/** It was parted from a deleted partner, as its integration says, or has come back to the one that it was parted from. */
+function isParted(link: LinkRow, { schedule }: Evidence): boolean {
   const deletes = schedule.dials.deletes[link.integration_id];
-  return link.state.alone !== undefined && (system === 'bevatel' ? deletes?.to_bevatel : deletes?.to_external) === 'unlink';
+  return link.state.alone !== undefined && (deletes?.to_bevatel === 'unlink' || deletes?.to_external === 'unlink');
 }
