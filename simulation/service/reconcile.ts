@@ -12,6 +12,8 @@ import { contextOf, depsOf, lazily } from './environment.ts';
 
 const MAX_BATCH = 20;
 const SWEEP_MS = 30_000;
+/** How much rarer the matching looks, which seldom finds something to do. */
+const RARELY = 10;
 
 export async function startReconcile(environment: Environment): Promise<void> {
   const deps = depsOf(environment);
@@ -25,7 +27,7 @@ export async function startReconcile(environment: Environment): Promise<void> {
   await Promise.all(LANES.map((lane) => consumeLane({
     deps, lane, batchDeps, relayDeps, metrics, maxBatch: MAX_BATCH, sleep, onFatal: (error) => environment.onUnforeseen(`reconcile ${lane}`, error),
   })));
-  void keepMatched({ ...deps, book, locks: environment.locks, sleep: lazily(environment) }, new AbortController().signal);
+  void keepMatched({ ...deps, book, locks: environment.locks, sleep: lazily(environment, RARELY) }, new AbortController().signal);
   void sweep(environment, () => sweepOnce({ pool: deps.pool, codec: deps.codec, publisher, topicPrefix: environment.topicPrefix, logger: deps.logger }), deps.logger);
 }
 
