@@ -176,8 +176,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'write whatever the read before it shows',
     file: 'services/deliver/cycle.ts',
-    find: 'const { link, groups } = foldRead(stored.link, \'external\', read, known, now);',
-    replace: 'const { link, groups } = { ...foldRead(stored.link, \'external\', read, known, now), link: stored.link };',
+    find: ': foldRead(stored.link, side, read, known, now);',
+    replace: ': { ...foldRead(stored.link, side, read, known, now), link: stored.link };',
     why: 'An edit that is shown just before the write is overwritten.',
   },
   // Creation and identity.
@@ -191,8 +191,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'match by what was written',
     file: 'domain/match.ts',
-    find: 'const key = form.ok ? keyOf(entry.type, written, form.values[0] ?? null) : null;',
-    replace: 'const key = form.ok ? keyOf(entry.type, written, written) : null;',
+    find: 'return form.ok ? keyFrom(kind, written, form.values[0] ?? null) : null;',
+    replace: 'return form.ok ? keyFrom(kind, written, written) : null;',
     why: '050… and +96650… pass for two people.',
   },
   // Logs, positions, notifications.

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { signV3, SIGNATURE_V3_HEADER, TIMESTAMP_HEADER } from '../../connectors/hubspot/signature.ts';
 import type { Link } from '../../domain/link.ts';
 import { zConflictList } from '../../schemas/api.ts';
-import { upsertIntegration } from '../../store/integrations.ts';
 import { isolatedStack } from '../stack/fixture.ts';
 import { startOperator } from './operator.ts';
 import { Flow, HASTY, PUBLISH_KEY, SETTLE_MS, TENANT, until } from './rig.ts';
@@ -21,14 +20,7 @@ const operator = await startOperator(flow);
 /** HubSpot's own client, which nobody here wrote. */
 const official = new Client({ accessToken: hubspot.token, basePath: hubspot.url }).crm.contacts.basicApi;
 
-afterEach(async () => {
-  hubspot.control.setMergeMintsId(false);
-  await apply({});
-});
-
-async function apply(changed: object): Promise<void> {
-  await upsertIntegration(deps.pool, { ...flow.integration, ...changed }, deps.clock());
-}
+afterEach(() => { hubspot.control.setMergeMintsId(false); });
 
 let made = 0;
 /** `by: phone`: after a merge HubSpot keeps both addresses, and nobody else can have them. */
@@ -128,21 +120,6 @@ describe('of two linked records', () => {
     expect(flow.hubspotOf(two.bevatelId)?.id).toBe(other.externalId);
   });
 
-  it.each(['bevatel', 'external'] as const)('merges: to_%s: merge: the partners are merged at once', async (side) => {
-    await apply({ merges: { ...flow.integration.merges, [`to_${side}`]: 'merge' } });
-    const [one, two] = await twoPairs();
-    if (side === 'bevatel') hubspot.control.merge(one.externalId, two.externalId, { mintId: true });
-    else await flow.mergeContacts(two.bevatelId, one.bevatelId);
-    await until('one link is left', async () => (await linksOf(one, two)).length === 1);
-    await until('and nothing is under way', async () => (await linksOf(one, two)).every(({ state }) => state.attempts.length === 0 && !state.hold && !state.absorbed));
-    await flow.untilQuiet();
-    const [link] = await linksOf(one, two);
-    expect(link?.bevatelId).toBe(one.bevatelId);
-    expect(hubspot.control.contact(link?.externalId ?? '')?.properties['bevatel_contact_id']).toBe(one.bevatelId);
-    expect(await flow.contact(two.bevatelId)).toBeNull();
-    expect(hubspot.control.contacts().filter(({ properties }) => properties['firstname']?.endsWith(` ${made}`))).toHaveLength(1);
-  });
-
   it.each<[string, 'bevatel' | 'external', boolean]>([
     ['HubSpot first', 'external', false], ['HubSpot first, minting an id', 'external', true], ['Bevatel first', 'bevatel', false],
   ])('I4: both sides merge the same two people, %s: one pair, and nothing is held', async (_order, first, mintId) => {
@@ -172,21 +149,6 @@ describe('of two linked records', () => {
     await flow.untilQuiet();
     expect({ contacts: hubspot.control.contactCount(), links: (await flow.links()).length }).toEqual(before);
     expect((await flow.linkOf(one.bevatelId)).state.gone).toBeUndefined();
-  });
-});
-
-describe('a merge and an edit', () => {
-  it('I2: that meet are told as merge_update, and neither is lost without a word', async () => {
-    made += 1;
-    const pair = await flow.pair({ contact_first_name: `Met ${made}`, email: `met.${made}@merges.test`, company_name: 'o' });
-    await flow.withoutDelivery(async () => {
-      const second = hubspot.control.create({ firstname: `Other ${made}`, email: `other.${made}@merges.test` });
-      const survivor = hubspot.control.merge(pair.externalId, second.id, { mintId: true });
-      await until('the merge is known', async () => (await redirectOf(pair.externalId)) === survivor.id);
-      await flow.editContact(pair.bevatelId, { company_name: 'of Bevatel' });
-      hubspot.control.edit(survivor.id, { company: 'of HubSpot' });
-    });
-    await until('it is told', async () => (await flow.decisions()).flatMap(({ groups }) => groups).some(({ group, conflict }) => group === 'company_name' && conflict === 'merge_update'));
   });
 });
 
