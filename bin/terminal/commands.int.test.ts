@@ -82,7 +82,7 @@ describe('bad input', () => {
     ['no such contact', ['explain', 'nobody'], {}, 1, /not_found: no link has a contact of this id/],
     ['no such letter', ['dead-letters', 'show', 'nosuch'], {}, 1, /not_found/],
     ['a word that is no integration', ['pause', 'crm'], {}, 2, /write TENANT\/INTEGRATION/],
-    ['a conflict without a decision', ['conflicts', 'resolve', 'x@y'], {}, 2, /exactly one of winner, retry and linkWith/],
+    ['a conflict without a decision', ['conflicts', 'resolve', 'x@y'], {}, 2, /exactly one of winner, retry, linkWith, apart and merge/],
     ['no variables at all', ['run', 'operate'], {}, 2, /KAFKA_BROKERS is not set; .*DATABASE_URL is not set/],
   ])('%s', async (_what, args, env, code, words) => {
     const ended = await cli(args, env);
