@@ -38,11 +38,11 @@ function isEditedFor(partner: Place, former: readonly Place[], { sentAt }: Creat
   if (schedule.dials.deletes[integration]?.versusEdit !== 'edit_wins') return false;
   return GROUPS.some((group) => {
     const known = new Set(former.flatMap(({ system, record }) => [...(lineage.standings(system, record, group).at(-1)?.holds ?? [])]));
-    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= sentAt && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, sentAt, words)));
+    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= sentAt && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, { integration, sentAt }, words)));
   });
 }
 
 /** What the record that ended showed already was typed here as well, and the two had not agreed on it yet: that counts as an edit. */
-function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, until: number, words: Words): boolean {
-  return edit !== null && !words.saidOf(system, record, group).some(({ word, at }) => word.verdict === 'converged' && at >= edit.at && at <= until);
+function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, { integration, sentAt }: { readonly integration: string; readonly sentAt: number }, words: Words): boolean {
+  return edit !== null && !words.saidOf(system, record, group).some(({ word, decision, at }) => word.verdict === 'converged' && decision.integration_id === integration && at >= edit.at && at <= sentAt);
 }

@@ -2,7 +2,7 @@
  * I3, I6 and I7 as the writes show them: they stop, they are not more than the edits can have caused, each carries what
  * stood on the other side, and none carries an older state of it after a newer one.
  */
-import type { Removed } from '../journal.ts';
+import type { Effect } from '../journal.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Evidence, FinalRecord, Finding } from './evidence.ts';
@@ -23,15 +23,15 @@ function judgeRest({ unrest, idleWrites, unforeseen }: Evidence): Finding[] {
   ];
 }
 
-/** Notifications, polls and streams have told everything; but of an end whose notification is lost, or is never sent, a by-id read alone tells. */
+/**
+ * Notifications, polls and streams have told everything. But of an end or a return whose notification is lost, or is never
+ * sent, a by-id read alone tells: then its partners go, or come again, as late. Values are no part of that.
+ */
 function judgeLate({ lateWrites, journal, schedule }: Evidence, lineage: Lineage, lives: Lives): Finding[] {
-  const isUnheard = (end: Turn | null): boolean => {
-    if (end === null || (end.kind === 'removed' && !lateWrites.includes(end))) return false;
-    if (end.kind === 'removed') return isNews(end);
-    return schedule.dials.systems[end.system]?.pushes === false || journal.some((fact) => fact.kind === 'unheard' && fact.system === end.system && fact.record === end.record && fact.at === end.at);
-  };
-  const isNews = ({ system, record, integration, sentAt }: Removed): boolean => lineage.partners(system, record, integration).some((partner) => isUnheard(lives.endOf(partner.system, partner.record, sentAt)));
-  const late = lateWrites.filter((write) => write.kind !== 'removed' || !isNews(write));
+  const unheard = new Set(journal.flatMap(({ kind, system, record, at }) => (kind === 'unheard' ? [`${system}/${record}/${at}`] : [])));
+  const isUnheard = ({ kind, system, record, at }: Turn): boolean => kind !== 'removed' && (schedule.dials.systems[system]?.pushes === false || unheard.has(`${system}/${record}/${at}`));
+  const isOfUnheard = ({ system, record, sentAt }: Effect): boolean => [{ system, record }, ...lineage.around({ system, record })].some((place) => lives.of(place.system, place.record).some((turn) => turn.at <= sentAt && isUnheard(turn)));
+  const late = lateWrites.filter((write) => (write.kind === 'written' && Object.keys(write.sent).length > 0) || !isOfUnheard(write));
   return late.length === 0 ? [] : [{ invariant: 'I1', class: 'diverged', person: null, what: `${late.length} writes for what nothing but another listing told` }];
 }
 
