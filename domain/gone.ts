@@ -39,7 +39,7 @@ export function applyGone(link: Link, side: Side, absence: Absence, context: Lin
   const isDoubtful = absence.revision === null && (state.seen[side]?.observedFrom ?? 0) > absence.observedFrom;
   if (isDoubtful && !before && !isOurs) return { ...link, state: askedFor(state, side, now) };
   const gone = before ? reportedAgain(before, side, absence, context, now) : reported(absence, isOurs, isOurs && !state.gone?.[otherSide(side)], now);
-  const known: LinkState = { ...withoutRead(state, side, absence.observedFrom), attempts: state.attempts.filter((attempt) => !isMoot(attempt, side, now)), gone: { ...state.gone, [side]: gone } };
+  const known: LinkState = { ...withoutRead(state, side, absence.observedFrom), attempts: state.attempts.flatMap((attempt) => afterEnd(attempt, side, now) ?? []), gone: { ...state.gone, [side]: gone } };
   return { ...link, state: isDoubtful && !before ? askedFor(known, side, now) : known };
 }
 
@@ -73,10 +73,16 @@ function reportedAgain(before: Gone, side: Side, { how, by, observedFrom, observ
   return { ...known, how: how === 'not_found' && before.isTold ? before.how : how, settledAt: now, ...(isIgnored ? { ignored: true } : {}) };
 }
 
-/** Nothing more becomes of a write to a record that is gone, unless its answer may still come; a creation is of another record. */
-function isMoot(attempt: Attempt, side: Side, now: number): boolean {
-  if (attempt.side !== side || isOfCreation(attempt)) return false;
-  return attempt.kind === 'remove' || attempt.status === 'unresolved' || now > attempt.deadline;
+/**
+ * What is left of an attempt when its record is gone; null for nothing. Until its deadline its answer may still come. A
+ * creation is of another record. A write without a condition may land after all once somebody brings the record back (I2);
+ * a condition is not met any more.
+ */
+function afterEnd(attempt: Attempt, side: Side, now: number): Attempt | null {
+  if (attempt.side !== side || isOfCreation(attempt)) return attempt;
+  if (attempt.kind === 'remove') return null;
+  if (attempt.status === 'outstanding' && now <= attempt.deadline) return attempt;
+  return attempt.condition === null ? { ...attempt, status: 'unresolved' } : null;
 }
 
 function isOfCreation({ kind, ofCreation }: Attempt): boolean {

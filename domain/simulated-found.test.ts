@@ -145,6 +145,35 @@ describe('a creation that hung and lands, as an upsert, over the record that the
   });
 });
 
+describe('a write that hung while its record was deleted and restored', () => {
+  /** `b` is written in vain, then again; the record goes and comes back, takes `c`, and the first try lands over that. */
+  const restored = (external: typeof HISTORY): Story => {
+    const story = new Story({ external }).agreed();
+    story.shows('bevatel', 'b', { revision: '11' });
+    story.loses(story.sends('external', { company: START })).reads('external', 'o', { history: [entry('o', START)] });
+    story.applied(story.sends('external', { company: START }), 'b', { revision: '1000020', at: START + 20_000, readBack: story.readBack('external', 'b', { revision: '1000020', at: START + 20_000, history: [entry('b', START + 20_000), entry('o', START)] }) });
+    story.pass(10).deletes('external');
+    story.pass(10).reads('external', 'b', { revision: '1000020', history: [entry('b', START + 20_000), entry('o', START)] });
+    story.pass(10).shows('bevatel', 'c', { revision: '12' });
+    return story;
+  };
+
+  it('I2: is known for ours by its entry in the histories when it lands after all', () => {
+    const story = restored(HISTORY);
+    const written = [entry('c', START + 40_000), entry('b', START + 20_000), entry('o', START)];
+    story.applied(story.sends('external', { company: START + 20_000 }), 'c', { revision: '1000040', at: START + 40_000, readBack: story.readBack('external', 'c', { revision: '1000040', at: START + 40_000, history: written }) });
+    story.reads('external', 'b', { revision: '1000050', at: START + 50_000, history: [entry('b', START + 50_000), ...written] });
+    expect(story.wanted()).toBe('external:c');
+  });
+
+  it('I2: and by its value where there are none', () => {
+    const story = restored(NONE);
+    story.applied(story.sends('external'), 'c');
+    story.reads('external', 'b');
+    expect(story.wanted()).toBe('external:c');
+  });
+});
+
 describe('a conditional write without an answer', () => {
   it('I2: is held as soon as its deadline is over, where the revision that it could have made was shown with a third value and is not shown again', () => {
     const story = new Story().agreed();

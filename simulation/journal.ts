@@ -25,6 +25,8 @@ export interface Created extends Happening {
   readonly integration: string | null;
   /** The partner's id that it was made with. */
   readonly reference: string | null;
+  /** When the write that made it went out; `at` for a person's. */
+  readonly sentAt: number;
 }
 /** Somebody, or a system's own automation, changed fields: what was typed, and what the system made of it. */
 export interface Edited extends Happening {
@@ -62,6 +64,10 @@ export interface Ended extends Happening {
   readonly kind: 'deleted' | 'restored' | 'erased';
   readonly deed: number;
 }
+/** Nobody is told that a record ended or came back: the notification is lost. */
+export interface Unheard extends Happening {
+  readonly kind: 'unheard';
+}
 /** A removal by the product took effect. */
 export interface Removed extends Happening {
   readonly kind: 'removed';
@@ -82,9 +88,16 @@ export interface Trouble extends Happening {
   readonly what: string;
 }
 
-export type Fact = Created | Edited | Sent | Written | Read | Ended | Removed | Merged | Trouble;
+export type Fact = Created | Edited | Sent | Written | Read | Ended | Unheard | Removed | Merged | Trouble;
+
+/** A write of the product that took effect. */
+export type Effect = Written | Removed | Created;
+
+export function effectsIn(journal: readonly Fact[]): Effect[] {
+  return journal.filter((fact): fact is Effect => fact.kind === 'written' || fact.kind === 'removed' || (fact.kind === 'created' && fact.deed === null));
+}
 
 /** How many writes of the product took effect. */
 export function writesIn(journal: readonly Fact[]): number {
-  return journal.filter((fact) => fact.kind === 'written' || fact.kind === 'removed' || (fact.kind === 'created' && fact.deed === null)).length;
+  return effectsIn(journal).length;
 }

@@ -37,6 +37,7 @@ function tellFact(fact: Fact, startAt: number): string {
     case 'deleted':
     case 'restored':
     case 'erased': return `${where} is ${fact.kind} by a person (deed ${fact.deed})`;
+    case 'unheard': return `${where} nobody is told`;
     case 'removed': return `${where} is ${fact.way}d by the product's ${fact.attempt} (sent ${clock(fact.sentAt - startAt).trim()})`;
     case 'merged': return `${where} is merged into ${fact.into} by ${fact.deed === null ? 'the product' : `a person (deed ${fact.deed})`}`;
     case 'trouble': return `${fact.system === '' ? '' : `${fact.system}: `}* ${fact.what}`;

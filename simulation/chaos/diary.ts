@@ -121,7 +121,7 @@ export class Diary {
     const deed = actor.sourceType === 'CRM_UI' ? actor.userId ?? 0 : null;
     if (kind === 'created') {
       this.#learn(INTEGRATION, id, deed === null ? this.#about.get(`bevatel/${reference}`) : this.#persons.get(deed));
-      this.#tell({ kind, ...here, typed: sent, values, ...this.#makerOf(deed, attempt, reference) });
+      this.#tell({ kind, ...here, typed: sent, values, ...this.#makerOf(deed, attempt, reference), sentAt: deed === null ? this.#arrivals.get(attempt) ?? at : at });
     } else if (deed === null) this.#tell({ kind: 'written', ...here, attempt, integration: INTEGRATION, sentAt: this.#arrivals.get(attempt) ?? at, sent, values, reference });
     else this.#tell({ kind: 'edited', ...here, deed, actor: 'person', typed: sent, values, clockAt: at });
   }
@@ -163,13 +163,13 @@ export class Diary {
     if (deed !== undefined) {
       const typed = this.#typed.get(Number(deed)) ?? {};
       const values = kept(contact, typed);
-      return version === 1 ? { kind: 'created', ...here, typed, values, ...this.#makerOf(Number(deed), '', null) }
+      return version === 1 ? { kind: 'created', ...here, typed, values, ...this.#makerOf(Number(deed), '', null), sentAt: at }
         : { kind: 'edited', ...here, deed: Number(deed), actor: 'person', typed, values, clockAt: at };
     }
     const sendings = this.#sendings.get(version === 1 ? reference ?? '' : `${id}@${version}`) ?? [];
     const sending = sendings.findLast((one) => one.at <= at && isShown(contact, one.values)) ?? { at, attempt: '', values: {} };
     const values = kept(contact, sending.values);
-    return version === 1 ? { kind: 'created', ...here, typed: sending.values, values, ...this.#makerOf(null, sending.attempt, reference) }
+    return version === 1 ? { kind: 'created', ...here, typed: sending.values, values, ...this.#makerOf(null, sending.attempt, reference), sentAt: sending.at }
       : { kind: 'written', ...here, attempt: sending.attempt, integration: INTEGRATION, sentAt: sending.at, sent: sending.values, values, reference };
   }
 }

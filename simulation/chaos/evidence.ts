@@ -24,7 +24,7 @@ export async function collect(site: Site, seen: Seen): Promise<Evidence> {
   ]);
   return {
     schedule: { dials }, journal, links: links.rows, decisions: decisions.rows, records: await recordsOf(site, journal),
-    quarantined: new Set(), published: published.ids, unrest: seen.unrest, idleWrites: seen.idleWrites, lateWrites: 0,
+    quarantined: new Set(), published: published.ids, unrest: seen.unrest, idleWrites: seen.idleWrites, lateWrites: [],
     // Nothing that people type here is beyond the product: what lies in quarantine has no reason to.
     unforeseen: [...seen.unforeseen, ...letters.rows.map(({ key, code }) => `${key} lies in quarantine: ${code}`)],
     faultsMet: Object.values(diary.troubles).reduce((sum, count) => sum + count, 0),

@@ -1,5 +1,5 @@
 /** All that the oracle judges by: what truly happened, and what the product says of it in its tables. */
-import type { Fact, SystemName } from '../journal.ts';
+import type { Effect, Fact, SystemName } from '../journal.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { Image, Value } from '../../schemas/value.ts';
 
@@ -80,7 +80,8 @@ export interface Evidence {
   readonly published: ReadonlySet<string>;
   readonly unrest: readonly string[];
   readonly idleWrites: number;
-  readonly lateWrites: number;
+  /** Writes that were made when all was at rest, and both sides were listed and read once more. */
+  readonly lateWrites: readonly Effect[];
   readonly unforeseen: readonly string[];
   /** How many faults took effect. */
   readonly faultsMet: number;

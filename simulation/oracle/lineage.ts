@@ -124,6 +124,7 @@ export class Lineage {
       case 'deleted':
       case 'restored':
       case 'erased':
+      case 'unheard':
       case 'removed':
       case 'trouble': return;
       default: return fact satisfies never;
@@ -165,11 +166,10 @@ export class Lineage {
     const raw = { ...this.#rawOf(fact), ...values };
     this.#raw.set(`${fact.system}/${fact.record}`, raw);
     const side = sideOf(fact.system);
-    const sentAt = fact.kind === 'written' ? fact.sentAt : fact.at;
     for (const group of touched(fact.system, values)) {
       const before = this.standings(fact.system, fact.record, group).at(-1);
       const meant = meaningOf(group, side, sent);
-      const { sources, holds } = this.#sourcesOf(fact, integration, group, meant, sentAt);
+      const { sources, holds } = this.#sourcesOf(fact, integration, group, meant, fact.sentAt);
       const meaning = meaningOf(group, side, raw);
       this.#stand(fact.system, fact.record, group, {
         at: fact.at, meaning, edit: null, write: fact, sent: meant, sources, holds: new Set([...holds, ...(before?.meaning === meaning ? before.holds : [])]),

@@ -24,7 +24,7 @@ export function judge(evidence: Evidence): Judgement {
   const edits = judgeEdits(evidence, lineage, words, lives);
   return {
     findings: [
-      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words, lives), ...judgeWrites(evidence, lineage, words),
+      ...edits.findings, ...judgePairs(evidence, lineage, words), ...judgeIdentity(evidence, lineage, words, lives), ...judgeWrites(evidence, lineage, words, lives),
       ...judgeTimes(evidence, lineage, words), ...judgeWords(evidence, lineage, words), ...judgeEnds(evidence, lineage, lives), ...judgeSecondLives(evidence, lineage, lives, words),
     ],
     blindWindows: edits.blindWindows,

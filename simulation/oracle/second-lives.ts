@@ -7,20 +7,21 @@ import type { Lineage, Place, Standing } from './lineage.ts';
 import type { Lives } from './lives.ts';
 import type { Words } from './words.ts';
 
+/** Judged by what stood when the creation was sent: one that lands late knows of nothing since. */
 export function judgeSecondLives(evidence: Evidence, lineage: Lineage, lives: Lives, words: Words): Finding[] {
   const made = evidence.journal.filter((fact): fact is Created => fact.kind === 'created' && fact.deed === null && fact.reference !== null);
   return made.flatMap((fact) => {
     const integration = fact.system === 'bevatel' ? (fact.reference ?? '').split('-')[0]?.toLowerCase() ?? '' : fact.system;
     const partner: Place = { system: fact.system === 'bevatel' ? integration : 'bevatel', record: fact.reference ?? '' };
-    const former = lineage.partners(partner.system, partner.record, integration).filter(({ record }) => record !== fact.record && isKnown(record, integration, fact, evidence) && lives.endOf(fact.system, record, fact.at) !== null);
-    if (former.length === 0 || cameBack(partner, fact.at, lineage, lives) || made.some((other) => isMadeAgainItself(other, partner, former, fact, lives)) || isEditedFor(partner, former, fact, integration, evidence, lineage, words)) return [];
+    const former = lineage.partners(partner.system, partner.record, integration).filter(({ record }) => record !== fact.record && isKnown(record, integration, fact, evidence) && lives.endOf(fact.system, record, fact.sentAt) !== null);
+    if (former.length === 0 || cameBack(partner, fact.sentAt, lineage, lives) || made.some((other) => isMadeAgainItself(other, partner, former, fact, lives)) || isEditedFor(partner, former, fact, integration, evidence, lineage, words)) return [];
     return [{ invariant: 'I9', class: 'unexplained', person: fact.person, what: `${fact.system}/${fact.record} was made again for ${fact.reference}, although ${former.map(({ record }) => record).join(' and ')} had ended and nothing was edited since` } satisfies Finding];
   });
 }
 
 /** The product had decided on the pair before: else the end of a record is no news to it. */
-function isKnown(record: string, integration: string, { at }: Created, { decisions }: Evidence): boolean {
-  return decisions.some((one) => one.integration_id === integration && (one.bevatel_id === record || one.external_id === record) && one.bevatel_id !== null && one.external_id !== null && Number(one.decided_at) < at);
+function isKnown(record: string, integration: string, { sentAt }: Created, { decisions }: Evidence): boolean {
+  return decisions.some((one) => one.integration_id === integration && (one.bevatel_id === record || one.external_id === record) && one.bevatel_id !== null && one.external_id !== null && Number(one.decided_at) < sentAt);
 }
 
 /** In a hub the partner was made again for another integration, and so is there again; that is judged on its own. */
@@ -33,15 +34,15 @@ function cameBack(partner: Place, at: number, lineage: Lineage, lives: Lives): b
   return [partner, ...lineage.around(partner)].some(({ system, record }) => lives.of(system, record).some((turn) => turn.kind === 'restored' && turn.at <= at));
 }
 
-function isEditedFor(partner: Place, former: readonly Place[], { at }: Created, integration: string, { schedule }: Evidence, lineage: Lineage, words: Words): boolean {
+function isEditedFor(partner: Place, former: readonly Place[], { sentAt }: Created, integration: string, { schedule }: Evidence, lineage: Lineage, words: Words): boolean {
   if (schedule.dials.deletes[integration]?.versusEdit !== 'edit_wins') return false;
   return GROUPS.some((group) => {
     const known = new Set(former.flatMap(({ system, record }) => [...(lineage.standings(system, record, group).at(-1)?.holds ?? [])]));
-    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= at && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, at, words)));
+    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= sentAt && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, { integration, sentAt }, words)));
   });
 }
 
 /** What the record that ended showed already was typed here as well, and the two had not agreed on it yet: that counts as an edit. */
-function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, until: number, words: Words): boolean {
-  return edit !== null && !words.saidOf(system, record, group).some(({ word, at }) => word.verdict === 'converged' && at >= edit.at && at <= until);
+function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, { integration, sentAt }: { readonly integration: string; readonly sentAt: number }, words: Words): boolean {
+  return edit !== null && !words.saidOf(system, record, group).some(({ word, decision, at }) => word.verdict === 'converged' && decision.integration_id === integration && at >= edit.at && at <= sentAt);
 }

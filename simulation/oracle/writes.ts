@@ -2,24 +2,37 @@
  * I3, I6 and I7 as the writes show them: they stop, they are not more than the edits can have caused, each carries what
  * stood on the other side, and none carries an older state of it after a newer one.
  */
+import type { Effect } from '../journal.ts';
 import { GROUPS } from '../schedule/groups.ts';
 import type { Group } from '../schedule/groups.ts';
 import type { Evidence, FinalRecord, Finding } from './evidence.ts';
 import type { Lineage, Standing } from './lineage.ts';
 import { meaningOfValues } from './meaning.ts';
+import type { Lives, Turn } from './lives.ts';
 import type { Words } from './words.ts';
 
-export function judgeWrites(evidence: Evidence, lineage: Lineage, words: Words): Finding[] {
-  return [...judgeRest(evidence), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record, group, lineage, words, evidence)))];
+export function judgeWrites(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
+  return [...judgeRest(evidence), ...judgeLate(evidence, lineage, lives), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record, group, lineage, words, evidence)))];
 }
 
-function judgeRest({ unrest, idleWrites, lateWrites, unforeseen }: Evidence): Finding[] {
+function judgeRest({ unrest, idleWrites, unforeseen }: Evidence): Finding[] {
   return [
     ...unrest.map((what): Finding => ({ invariant: 'I3', class: 'loop', person: null, what: `no rest: ${what}` })),
     ...(idleWrites > 0 ? [{ invariant: 'I3', class: 'loop', person: null, what: `${idleWrites} writes for changes that had come before` } as const] : []),
-    ...(lateWrites > 0 ? [{ invariant: 'I1', class: 'diverged', person: null, what: `${lateWrites} writes for what nothing but another listing told` } as const] : []),
     ...[...new Set(unforeseen)].map((what): Finding => ({ invariant: 'I8', class: 'unexplained', person: null, what: `the product met what it could not foresee: ${what}` })),
   ];
+}
+
+/**
+ * Notifications, polls and streams have told everything. But of an end or a return whose notification is lost, or is never
+ * sent, a by-id read alone tells: then its partners go, or come again, as late. Values are no part of that.
+ */
+function judgeLate({ lateWrites, journal, schedule }: Evidence, lineage: Lineage, lives: Lives): Finding[] {
+  const unheard = new Set(journal.flatMap(({ kind, system, record, at }) => (kind === 'unheard' ? [`${system}/${record}/${at}`] : [])));
+  const isUnheard = ({ kind, system, record, at }: Turn): boolean => kind !== 'removed' && (schedule.dials.systems[system]?.pushes === false || unheard.has(`${system}/${record}/${at}`));
+  const isOfUnheard = ({ system, record, sentAt }: Effect): boolean => [{ system, record }, ...lineage.around({ system, record })].some((place) => lives.of(place.system, place.record).some((turn) => turn.at <= sentAt && isUnheard(turn)));
+  const late = lateWrites.filter((write) => (write.kind === 'written' && Object.keys(write.sent).length > 0) || !isOfUnheard(write));
+  return late.length === 0 ? [] : [{ invariant: 'I1', class: 'diverged', person: null, what: `${late.length} writes for what nothing but another listing told` }];
 }
 
 /** Each change is decided once for each link, and every decision reaches its topic. */

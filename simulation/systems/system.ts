@@ -98,14 +98,14 @@ export class SimulatedSystem {
     return Object.fromEntries(Object.entries(values).map(([field, value]) => [field, this.kept(field, value)]));
   }
 
-  create(person: string, typed: Image, author: Author, more: { readonly references?: Readonly<Record<string, string>>; readonly attempt?: string; readonly integration?: string } = {}): SimulatedRecord {
+  create(person: string, typed: Image, author: Author, more: { readonly references?: Readonly<Record<string, string>>; readonly attempt?: string; readonly integration?: string; readonly sentAt?: number } = {}): SimulatedRecord {
     this.#ids += 1;
     const id = `${this.name === 'bevatel' ? 'B' : this.name.toUpperCase()}-${this.#ids}`;
     const values = this.keptImage(typed);
     const record: SimulatedRecord = { id, person, states: [] };
     this.records.set(id, record);
     const references = more.references ?? {};
-    this.#options.tell({ kind: 'created', ...this.#here(id), deed: author.deed, person, typed, values, attempt: more.attempt ?? null, integration: more.integration ?? null, reference: Object.values(references)[0] ?? null });
+    this.#options.tell({ kind: 'created', ...this.#here(id), deed: author.deed, person, typed, values, attempt: more.attempt ?? null, integration: more.integration ?? null, reference: Object.values(references)[0] ?? null, sentAt: more.sentAt ?? this.#options.clock() });
     this.become(record, 'created', { fields: values, references }, author);
     return record;
   }

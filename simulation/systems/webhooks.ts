@@ -3,9 +3,11 @@
  * on `contact.hints` as capture's door would put it there, whichever process holds the door.
  */
 import type { ContactHint } from '../../schemas/change.ts';
+import type { Fact } from '../journal.ts';
 import { sameValue } from '../../schemas/value.ts';
 import type { Image } from '../../schemas/value.ts';
 import { asText } from './record.ts';
+import type { SimulatedRecord } from './record.ts';
 import type { SimulatedSystem, SystemChange } from './system.ts';
 
 /** What befalls one notification. */
@@ -21,6 +23,7 @@ export interface WebhookOptions {
   readonly newId: () => string;
   readonly usualMs: () => number;
   readonly fault: () => WebhookFault | null;
+  readonly tell: (fact: Fact) => void;
   /** Puts the hint on the log after a while; again when the log is not to be had. */
   readonly deliver: (hint: ContactHint, ms: number) => void;
 }
@@ -55,7 +58,7 @@ function changedFields(before: Image, after: Image): string[] {
 
 function send(options: WebhookOptions, told: Told, { record }: SystemChange): void {
   const fault = options.fault();
-  if (fault?.kind === 'webhook_dropped') return;
+  if (fault?.kind === 'webhook_dropped') return unheard(options, told, record);
   const hint: ContactHint = {
     hintId: options.newId(), tenantId: options.tenant, side: 'external', integrationId: options.integration, recordId: record.id, lane: 'live', origin: 'webhook',
     revision: null, occurredAt: options.system.clockAt, receivedAt: options.clock(), ...told,
@@ -63,4 +66,9 @@ function send(options: WebhookOptions, told: Told, { record }: SystemChange): vo
   const late = fault?.kind === 'webhook_late' ? fault.byMs : 0;
   options.deliver(hint, options.usualMs() + late);
   if (fault?.kind === 'webhook_doubled') options.deliver({ ...hint, hintId: options.newId() }, options.usualMs());
+}
+
+/** A poll shows a change of a field, and never an end. */
+function unheard({ tell, clock, system }: WebhookOptions, { event }: Told, { id }: SimulatedRecord): void {
+  if (event !== 'created' && event !== 'changed') tell({ kind: 'unheard', at: clock(), system: system.name, record: id });
 }

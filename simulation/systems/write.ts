@@ -37,7 +37,7 @@ function serveCreate(system: SimulatedSystem, op: Extract<WriteOp, { kind: 'crea
   const rival = system.rival(op.values, known?.id ?? null);
   if (rival) return { attemptId, kind: 'exists', id: rival.record.id, byReference: false };
   if (known) return applied(system, known, { attemptId, values: op.values, reference: op.reference }, facts);
-  const record = system.create(facts.personOf(op.reference), op.values, author(system), { references: { [partner]: op.reference }, attempt: attemptId, integration: facts.integration });
+  const record = system.create(facts.personOf(op.reference), op.values, author(system), { references: { [partner]: op.reference }, attempt: attemptId, integration: facts.integration, sentAt: facts.sentAt });
   return { attemptId, kind: 'applied', record: imageOf(record.id, stateOf(record), system.capabilities, shown(op.values, facts.fields), false) };
 }
 

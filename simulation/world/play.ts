@@ -5,7 +5,8 @@
  */
 import { CODECS } from '../engine/codecs.ts';
 import { NoEnd } from '../engine/scheduler.ts';
-import { writesIn } from '../journal.ts';
+import { effectsIn, writesIn } from '../journal.ts';
+import type { Effect } from '../journal.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { beginAnew, newListingId } from '../../store/listings.ts';
 import { upsertIntegration } from '../../store/integrations.ts';
@@ -23,8 +24,8 @@ export interface Played {
   readonly unrest: readonly string[];
   /** Writes that were made for nothing but what had come before. */
   readonly idleWrites: number;
-  /** Writes that were made for what only the last listings told. */
-  readonly lateWrites: number;
+  /** Writes that were made for what only the last listings and reads told. */
+  readonly lateWrites: readonly Effect[];
 }
 
 const HOUR_MS = 3_600_000;
@@ -40,7 +41,7 @@ export async function play(world: World): Promise<Played> {
   try {
     return await playToEnd(world);
   } catch (error) {
-    if (error instanceof NoEnd) return { unrest: [error.message], idleWrites: 0, lateWrites: 0 };
+    if (error instanceof NoEnd) return { unrest: [error.message], idleWrites: 0, lateWrites: [] };
     throw error;
   }
 }
@@ -56,15 +57,16 @@ async function playToEnd(world: World): Promise<Played> {
   faults.end();
   await scheduler.runTo(scheduler.now + HEALING_MS);
   const healed = await untilAtRest(world);
-  if (healed.length > 0) return { unrest: healed, idleWrites: 0, lateWrites: 0 };
+  if (healed.length > 0) return { unrest: healed, idleWrites: 0, lateWrites: [] };
   const then = writesIn(world.journal);
   const listed = await listAgain(world);
   const before = writesIn(world.journal);
-  if (listed.length > 0) return { unrest: listed, idleWrites: 0, lateWrites: before - then };
+  const lateWrites = effectsIn(world.journal).slice(then);
+  if (listed.length > 0) return { unrest: listed, idleWrites: 0, lateWrites };
   repeat(world);
   const repeated = await listAgain(world);
   await scheduler.runTo(scheduler.now + RELAY_MS);
-  return { unrest: repeated, idleWrites: writesIn(world.journal) - before, lateWrites: before - then };
+  return { unrest: repeated, idleWrites: writesIn(world.journal) - before, lateWrites };
 }
 
 function endOf({ deeds, faults }: Schedule): number {

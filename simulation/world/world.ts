@@ -158,7 +158,7 @@ export class World {
     let hints = 0;
     sendWebhooks({
       system, tenant: this.tenant, integration: system.name, referenceField: REFERENCE_FIELD, clock: () => this.scheduler.now,
-      newId: () => `${system.name}-hint-${(hints += 1)}`, usualMs: () => random.int(20, 900), fault: () => this.faults.webhook(system.name),
+      newId: () => `${system.name}-hint-${(hints += 1)}`, usualMs: () => random.int(20, 900), fault: () => this.faults.webhook(system.name), tell: (fact) => { this.journal.push(fact); },
       deliver: (hint, ms) => this.#deliver(hint, ms),
     });
   }
