@@ -17,7 +17,7 @@ import { applyGone, replaced, repoint } from './gone.ts';
 import type { Lens, Values } from './lens.ts';
 import { UNKNOWN_TIME, pick, withId } from './link.ts';
 import type { Attempt, AttemptGroup, GroupState, Held, Link, LinkState, Seen } from './link.ts';
-import { editedSince, landed, overwrittenInFlight, proveAttempts, sourceTimes } from './proof.ts';
+import { editedSince, landed, overwrittenInFlight, proveAttempts, sourceTimes, withoutEntryOf } from './proof.ts';
 import { storable } from './storable.ts';
 import { compareRevisions } from './revision.ts';
 import { groupTime } from './time.ts';
@@ -169,21 +169,8 @@ function landAttempt(link: Link, side: Side, attempt: Attempt, record: RecordIma
     seen = isOurs ? sourceTimes(seen, lens, side, written, record.modifiedAt) : editedSince(seen, lens, side, attempt.sentAt);
   }
   const { create: _create, ...state } = link.state;
-  const attempts = state.attempts.map((other) => afterAnswer(other, attempt, record.modifiedAt, context));
+  const attempts = state.attempts.map((other) => withoutEntryOf(attempt, other, () => record.modifiedAt, context));
   return withoutAttempt({ ...link, state: { ...state, attempts, groups, seen: seen ? { ...state.seen, [side]: seen } : state.seen } }, attempt);
-}
-
-/** The entry of a write that is known to have landed is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
-function afterAnswer(other: Attempt, answered: Attempt, at: number | null, context: LinkContext): Attempt {
-  const { guard } = other;
-  if (other === answered || other.side !== answered.side || guard === null || at === null) return other;
-  const alike = Object.entries(answered.groups).flatMap(([name, { sent }]) => {
-    const lens = context.mapping.byName.get(name)?.lens;
-    const theirs = other.groups[name]?.sent;
-    return lens && theirs && sameOn(lens, other.side, theirs, sent) ? lens.fields[other.side] : [];
-  });
-  if (alike.length === 0) return other;
-  return { ...other, guard: { ...guard, ...Object.fromEntries(alike.map((field) => [field, Math.max(at, guard[field] ?? at)])) } };
 }
 
 /** An answer shows what the system made of what was sent; in a read, what is no form of it was edited since. */

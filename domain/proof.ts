@@ -79,8 +79,9 @@ const NOTHING_LANDED: readonly GroupVerdict[] = [];
 export function proveAttempts(state: LinkState, image: SideImage, folded: boolean, context: LinkContext, now: number): Proof {
   if (state.attempts.length === 0 || (!folded && isUnordered(state.seen[image.side], image, context))) return { state, landings: NOTHING_LANDED };
   let next = state;
-  const attempts: Attempt[] = [];
+  let attempts: Attempt[] = [];
   const landings: GroupVerdict[] = [];
+  const proven: Attempt[] = [];
   for (const attempt of state.attempts) {
     if (attempt.side !== image.side || attempt.kind === 'create') {
       attempts.push(attempt);
@@ -90,7 +91,9 @@ export function proveAttempts(state: LinkState, image: SideImage, folded: boolea
     next = result.state;
     if (result.attempt) attempts.push(result.attempt);
     landings.push(...(result.landings ?? NOTHING_LANDED));
+    if (result.landings && state.attempts.length > 1) proven.push(attempt);
   }
+  for (const one of proven) attempts = attempts.map((other) => withoutEntryOf(one, other, (lens, index, sent) => newestEntry(image, lens, index, sent), context));
   const isSame = attempts.length === state.attempts.length && attempts.every((attempt, index) => attempt === state.attempts[index]);
   return { state: isSame && next === state ? state : { ...next, attempts }, landings };
 }
@@ -182,7 +185,7 @@ function groupEvidence(state: LinkState, name: string, attempt: Attempt, image: 
   const { history } = context.capabilities[image.side];
   const isTold = history && hasHistories(image, lens);
   if (attempt.guard !== null && history && !isTold) return { ...NO_EVIDENCE, name, lens, written };
-  if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image)) return { ...NO_EVIDENCE, foreign: sent.foreign, name, lens, written };
+  if (isTold && !hasOwnEntry(state, name, attempt, written, lens, image, context)) return { ...NO_EVIDENCE, foreign: sent.foreign, name, lens, written };
   const isForm = !sent.isInHistory && isFormOf(state, name, attempt, entries, others, lens, image);
   const own = isForm ? ownEntry(entries, [values], others, lens, image.side) : sent;
   const isEntered = attempt.guard === null || !isTold || own.isInHistory || (lens.fields[image.side].length > 1 && entries.length > 0);
@@ -207,18 +210,55 @@ export function awaitsHistories(state: LinkState, image: SideImage, context: Lin
     }));
 }
 
-/** Of writes that sent the same, one entry proves one, the oldest first. A write of another form has no such rival. */
-function hasOwnEntry(state: LinkState, name: string, attempt: Attempt, written: AttemptGroup, lens: Lens, image: SideImage): boolean {
+/** Of writes that sent the same, one entry proves one: the one of which something else was entered at the same moment, else the oldest. A write of another form has no such rival. */
+function hasOwnEntry(state: LinkState, name: string, attempt: Attempt, written: AttemptGroup, lens: Lens, image: SideImage, context: LinkContext): boolean {
   const { side } = image;
   const [field] = lens.fields[side];
   const alike = state.attempts.filter((other) => other.side === side && other.guard !== null && other.groups[name] && sameOn(lens, side, other.groups[name].sent, written.sent));
   if (field === undefined || lens.fields[side].length !== 1 || alike.length < 2 || !alike.includes(attempt)) return true;
   const proven = new Set<Attempt>();
   for (const entry of (image.histories[field] ?? []).toReversed()) {
-    const first = alike.find((other) => !proven.has(other) && entry.at > (other.guard?.[field] ?? Number.POSITIVE_INFINITY));
-    if (first && entry.ours !== false && sameOn(lens, side, [entry.value], written.sent)) proven.add(first);
+    if (entry.ours === false || !sameOn(lens, side, [entry.value], written.sent)) continue;
+    const candidates = alike.filter((other) => !proven.has(other) && entry.at > (other.guard?.[field] ?? Number.POSITIVE_INFINITY));
+    const one = candidates.find((other) => isAlongside(other, entry, candidates, context, image)) ?? candidates[0];
+    if (one) proven.add(one);
   }
   return proven.has(attempt);
+}
+
+/** A write is atomic: what it alone sent was entered with it. */
+function isAlongside(attempt: Attempt, { at }: HistoryEntry, rivals: readonly Attempt[], context: LinkContext, image: SideImage): boolean {
+  const { side } = image;
+  return Object.entries(attempt.groups).some(([name, { sent }]) => {
+    const lens = context.mapping.byName.get(name)?.lens;
+    const [field] = lens?.fields[side] ?? [];
+    if (!lens || field === undefined || lens.fields[side].length !== 1) return false;
+    const isItsAlone = rivals.every((other) => other === attempt || !other.groups[name] || !sameOn(lens, side, other.groups[name].sent, sent));
+    return isItsAlone && (image.histories[field] ?? []).some((entry) => entry.at === at && entry.ours !== false && sameOn(lens, side, [entry.value], sent));
+  });
+}
+
+/** When the field was last given this value by us, as far as its history tells; null when it does not. */
+function newestEntry({ side, histories }: SideImage, lens: Lens, index: number, sent: Values): number | null {
+  const fields = lens.fields[side];
+  const isSent = ({ value }: HistoryEntry): boolean => (fields.length === 1 ? sameOn(lens, side, [value], sent) : sameValue(value, sent[index]));
+  return (histories[fields[index] ?? ''] ?? []).find((entry) => entry.ours !== false && isSent(entry))?.at ?? null;
+}
+
+/** The entry of a write that is known to have landed is no other's: an unresolved one that sent the same landed only if a later entry says so (trace 6). */
+export function withoutEntryOf(proven: Attempt, other: Attempt, enteredAt: (lens: Lens, index: number, sent: Values) => number | null, context: LinkContext): Attempt {
+  const { guard } = other;
+  if (other === proven || other.side !== proven.side || guard === null) return other;
+  const later = Object.entries(proven.groups).flatMap(([name, { sent }]) => {
+    const lens = context.mapping.byName.get(name)?.lens;
+    const theirs = other.groups[name]?.sent;
+    if (!lens || !theirs || !sameOn(lens, other.side, theirs, sent)) return [];
+    return lens.fields[other.side].flatMap((field, index): [string, number][] => {
+      const at = enteredAt(lens, index, sent);
+      return at === null ? [] : [[field, Math.max(at, guard[field] ?? at)]];
+    });
+  });
+  return later.length === 0 ? other : { ...other, guard: { ...guard, ...Object.fromEntries(later) } };
 }
 
 function appliedAt(lens: Lens, image: SideImage): number | null {

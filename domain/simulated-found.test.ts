@@ -1,5 +1,6 @@
 /** Counterexamples that the simulator found (docs/simulation.md), each told as short as it is: what must never happen again. */
 import { describe, expect, it } from 'vitest';
+import type { HistoryEntry } from '../schemas/change.ts';
 import { decideLink } from './decide-link.ts';
 import { createNotFound } from './outcome.ts';
 import { HISTORY, NONE } from './testing/context.ts';
@@ -102,6 +103,39 @@ describe('a system that tells nothing', () => {
     story.reads('external', 'b');
     expect(story.wanted()).toBe('external:c');
     expect(story.group().base).toEqual([['b'], ['b']]);
+  });
+});
+
+describe('two writes that hung and sent the same', () => {
+  /** `b` is written in vain, then again with the owner, which lands; whoever reads it next knows that it was the second. */
+  const hungTwice = (): { readonly story: Story; readonly first: string; readonly written: { company: HistoryEntry[]; jobtitle: HistoryEntry[] } } => {
+    const story = new Story({ external: HISTORY, fields: TWO_FIELDS });
+    story.shows('bevatel', both('o').bevatel, { revision: '10' });
+    story.shows('external', both('o').external, { revision: '10' });
+    const before = [entry('o', START)];
+    story.pass(10).shows('bevatel', { company_name: 'b', 'custom.job_title': 'o' }, { revision: '11' });
+    const first = story.sends('external', { company: START, jobtitle: START });
+    story.loses(first).reads('external', both('o').external, { revision: '10', histories: { company: before, jobtitle: before } });
+    story.shows('bevatel', { company_name: 'b', 'custom.job_title': 'owner' }, { revision: '12' });
+    story.sends('external', { company: START, jobtitle: START });
+    const written = { company: [entry('b', START + 20_000), ...before], jobtitle: [entry('owner', START + 20_000), ...before] };
+    story.reads('external', { company: 'b', jobtitle: 'owner' }, { revision: '1000020', at: START + 20_000, histories: written });
+    return { story, first: first.id, written };
+  };
+
+  it('I2: the one of which another value was entered at the same moment has landed; the other may still land', () => {
+    const { story, first, written } = hungTwice();
+    expect(story.link.state.attempts.map(({ id, status }) => [id, status])).toEqual([[first, 'unresolved']]);
+    story.reads('external', { company: 'b', jobtitle: 'owner' }, { revision: '1000020', at: START + 20_000, histories: written });
+    expect(story.link.state.attempts).toHaveLength(1);
+  });
+
+  it('I2: an edit beneath the other, when it lands after all, is held', () => {
+    const { story, written } = hungTwice();
+    const edited = [entry('x', START + 30_000, 'sara'), ...written.company];
+    story.reads('external', { company: 'x', jobtitle: 'owner' }, { revision: '1000030', at: START + 30_000, histories: { ...written, company: edited } });
+    story.reads('external', { company: 'b', jobtitle: 'owner' }, { revision: '1000050', at: START + 50_000, histories: { ...written, company: [entry('b', START + 50_000), ...edited] } });
+    expect(story.group('company_name').held).toMatchObject({ type: 'overwritten_in_flight', overwritten: ['x'], detail: 'sara' });
   });
 });
 

@@ -42,6 +42,8 @@ export interface ShownFacts {
   readonly at?: number;
   readonly actor?: string | null;
   readonly history?: readonly HistoryEntry[];
+  /** Of each field, where there are several. */
+  readonly histories?: Readonly<Record<string, readonly HistoryEntry[]>>;
   readonly reference?: string | null;
 }
 
@@ -185,7 +187,7 @@ export class Story {
       revision: this.context.capabilities[side].revisions === 'none' ? null : (facts.revision ?? null),
       image: values,
       fieldTimes: time ? Object.fromEntries(Object.keys(values).map((name) => [name, time])) : {},
-      histories: facts.history ? { [field]: facts.history } : {},
+      histories: facts.histories ?? (facts.history ? { [field]: facts.history } : {}),
       modifiedAt: facts.at ?? null,
       observedFrom: facts.from ?? this.now,
       observedTo: this.now,

@@ -144,6 +144,15 @@ describe('matching (I4)', () => {
     expect(await pairs()).toEqual([['b1', 'x2'], ['b2', null], [null, 'x1']]);
     expect((await links())[1]?.state.hold).toMatchObject({ kind: 'possible_duplicate' });
   });
+
+  it.each([['in one batch', true], ['in two', false]])('a contact that is held beside a pair is held still when it was deleted and is there again, %s', async (_, isOneBatch) => {
+    await process(change('bevatel', 'b1', SARA), change('external', 'x1', SARA_THERE));
+    await process(change('bevatel', 'b2', SARA));
+    const turns = [change('bevatel', 'b2', {}, { kind: 'deleted', revision: '2' }), change('bevatel', 'b2', SARA, { revision: '3' })];
+    for (const batch of isOneBatch ? [turns] : turns.map((turn) => [turn])) await process(...batch);
+    const { state } = await rig.linkOf('b2');
+    expect([state.gone, state.hold?.kind, state.create]).toEqual([undefined, 'possible_duplicate', undefined]);
+  });
 });
 
 describe('merges (I9)', () => {

@@ -34,7 +34,7 @@ import type { BookSnapshot, IntegrationBook } from '../../store/integration-book
 import { decideBatch, needsMatching } from './decide-batch.ts';
 import type { BatchInput, BatchResult, Spokes } from './decide-batch.ts';
 import { erasuresOf, keptOut } from './erased-persons.ts';
-import { GroupReachesFurther, lockGroups } from './identities.ts';
+import { GroupReachesFurther, lockGroups, NeedsMatching } from './identities.ts';
 import { Workspace } from './workspace.ts';
 import type { MappingOf } from './workspace.ts';
 
@@ -91,9 +91,6 @@ export async function processBatch(deps: BatchDeps, batch: Batch): Promise<Batch
 interface Matching {
   readonly further: readonly WantedKey[];
 }
-
-/** Ends the transaction without effects: records of the batch are to be matched, and identities must be locked before links. */
-class NeedsMatching extends Error {}
 
 /**
  * Ends the transaction without effects: an integration was applied since the book was read. A change that its listing

@@ -19,6 +19,7 @@ import { SIDES } from '../../schemas/value.ts';
 import type { Image, Lane, Side, Value } from '../../schemas/value.ts';
 import type { DecisionWrite } from '../../store/decisions.ts';
 import type { KnownRedirects } from '../../store/redirects.ts';
+import { NeedsMatching } from './identities.ts';
 import { matchGroups } from './match-group.ts';
 import type { Matched } from './match-group.ts';
 import { keepOut, matchRecord, unread } from './match-record.ts';
@@ -68,6 +69,7 @@ export interface BatchResult {
   readonly halting: readonly Link[];
 }
 
+/** Throws NeedsMatching when the workspace was opened without the groups of its records, and one is to be matched after all. */
 export function decideBatch(workspace: Workspace, input: BatchInput): BatchResult {
   const decisions: DecisionWrite[] = [];
   const invalid: { offset: number; change: ContactChange; integrationId: string; reason: string }[] = [];
@@ -188,6 +190,8 @@ function matchedBy(workspace: Workspace, { context, integration, isMatched }: Sp
     workspace.queue(entry);
     return [{ ...own, link: entry.link }];
   }
+  // Only now it shows, as when a record comes back: without its group everybody would be free.
+  if (!workspace.isMatching) throw new NeedsMatching();
   const matched = matchGroups(workspace, { context, rules: integration.match, now }, [entry]);
   const isOwn = (one: Matched): boolean => one.entry === entry || one.absorbed === entry;
   const mine = matched.find(isOwn);

@@ -13,6 +13,9 @@ import type { RecordRef, StoredLink } from '../../store/links.ts';
 import { findBearers, lockIdentities, storedKeys } from '../../store/match-keys.ts';
 import type { BearerRow, WantedKey } from '../../store/match-keys.ts';
 
+/** Ends the transaction without effects: records of the batch are to be matched, and identities must be locked before links. */
+export class NeedsMatching extends Error {}
+
 /** Ends the transaction without effects: records of the batch hang together with others by these keys as well. */
 export class GroupReachesFurther extends Error {
   readonly keys: readonly WantedKey[];

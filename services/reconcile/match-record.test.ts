@@ -23,10 +23,12 @@ function workspaceOf(links: readonly Link[]): Workspace {
   return new Workspace(links.map((link) => ({ link, version: 1, lane: 'live', leaseId: null, leaseUntil: null })), () => context.mapping, true);
 }
 
+const CONTACT = 'B2';
+
 function seen(workspace: Workspace, integrationId: string, references: Record<string, string>): Link {
   let ids = 0;
   const change: ContactChange = {
-    changeId: 'c', tenantId: 'acme', side: 'bevatel', recordId: 'B2', integrationId: null, kind: 'image', revision: '1', image: {}, fieldTimes: {}, histories: {},
+    changeId: 'c', tenantId: 'acme', side: 'bevatel', recordId: CONTACT, integrationId: null, kind: 'image', revision: '1', image: {}, fieldTimes: {}, histories: {},
     modifiedAt: null, observedFrom: START, observedTo: START, readById: false, capture: 'cdc', references, mergedIds: [], mergedInto: null,
   };
   return matchRecord(workspace, { tenantId: 'acme', integrationId, change, redirects: new KnownRedirects(), context, lane: 'live', now: START, newId: () => `${integrationId}-${(ids += 1)}` }).entry.link;
@@ -46,5 +48,13 @@ describe('a contact that was made again for one of two integrations', () => {
   it('is a contact of its own where nobody had it made again', () => {
     const workspace = workspaceOf([linkOf('x', 'X1', { gone: GONE }), linkOf('y', 'Y1', {})]);
     expect(seen(workspace, 'x', { y: 'Y1' })).toMatchObject({ bevatelId: 'B2', externalId: null });
+  });
+});
+
+describe('a contact that names a record which ended', () => {
+  it('I4: is held beside the link in which the person goes on: a creation may land as late as that', () => {
+    const tombstone = { ...linkOf('x', 'X1', { gone: { external: GONE.bevatel }, formerOf: 'link of X2' }), bevatelId: null };
+    const link = seen(workspaceOf([tombstone]), 'x', { x: 'X1' });
+    expect(link).toMatchObject({ bevatelId: CONTACT, externalId: null, state: { hold: { kind: 'possible_duplicate', candidates: ['link of X2'], rule: 'reference' } } });
   });
 });

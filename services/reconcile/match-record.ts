@@ -61,6 +61,9 @@ function byReference(workspace: Workspace, request: Request): Entry | null {
   const partner = partnerId === undefined ? undefined : workspace.find(tenantId, integrationId, other, partnerId);
   if (!partner) return null;
   if (isApart(partner.link, request)) return reserve(workspace, request, null, { side: other, id: partnerId ?? '', at: now, by: 'parted' });
+  // The partner ended, and the person goes on in another link: a creation of ours may land as late as that.
+  const { formerOf } = partner.link.state;
+  if (formerOf !== undefined) return reserve(workspace, request, { kind: 'possible_duplicate', since: now, candidates: [formerOf], rule: 'reference' });
   // What is gone there is being made again: this is what came of it, seen before its answer.
   if (isMadeAgain(partner.link, change.side)) return takePlace(workspace, partner, request);
   if (idOn(partner.link, change.side) === null) return attach(workspace, partner, request);

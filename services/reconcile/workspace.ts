@@ -68,6 +68,11 @@ export class Workspace {
     return all.length === 1 && all[0]?.link === link ? NOBODY : all.filter((entry) => entry.link !== link && entry.link.bevatelId === link.bevatelId && entry.link.tenantId === link.tenantId && !entry.isEnded);
   }
 
+  /** Whether the links that hang together with its records are here as well. */
+  get isMatching(): boolean {
+    return this.#byKey !== null;
+  }
+
   /** Links whose records bear the key, in the order of their ids; none where nobody is matched. */
   bearers({ tenantId, integrationId }: Pick<LinkKey, 'tenantId' | 'integrationId'>, key: string): readonly Entry[] {
     const found = this.#byKey?.get(`${tenantId}|${integrationId}|${key}`);

@@ -13,7 +13,7 @@ const KEYS = GROUPS.filter(({ kind }) => kind === 'phone' || kind === 'email');
 
 export function judgeIdentity(evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
   const made = evidence.journal.filter((fact): fact is Created => fact.kind === 'created' && fact.deed === null);
-  return [...linkedTwice(evidence), ...madeTwice(made, lives), ...made.flatMap((fact) => madeBesideKnown(fact, evidence, lineage, words, lives))];
+  return [...linkedTwice(evidence), ...madeTwice(made, evidence, words, lives), ...made.flatMap((fact) => madeBesideKnown(fact, evidence, lineage, words, lives))];
 }
 
 function linkedTwice({ links }: Evidence): Finding[] {
@@ -27,9 +27,12 @@ function linkedTwice({ links }: Evidence): Finding[] {
 }
 
 /** One partner has one record at a time, also when the answer to its creation was lost. */
-function madeTwice(made: readonly Created[], lives: Lives): Finding[] {
+function madeTwice(made: readonly Created[], { journal }: Evidence, words: Words, lives: Lives): Finding[] {
   const groups = Map.groupBy(made, ({ system, reference }) => `${system}/${reference}`);
-  const isBeside = (one: Created, other: Created): boolean => other.at > one.at && lives.endOf(one.system, one.record, other.at) === null;
+  // Nobody could refuse a creation that lands when its partner's id has gone from the record that was made meanwhile; it waits for an operator.
+  const isLate = (one: Created, other: Created): boolean => other.sentAt < one.at && isQueued(other, words)
+    && journal.some((fact) => fact.kind === 'written' && fact.system === one.system && fact.record === one.record && fact.at > one.at && fact.at < other.at && fact.integration === one.integration && fact.reference !== null && fact.reference !== one.reference);
+  const isBeside = (one: Created, other: Created): boolean => other.at > one.at && lives.endOf(one.system, one.record, other.at) === null && !isLate(one, other);
   return [...groups.values()].filter((facts) => facts.some((one) => facts.some((other) => isBeside(one, other)))).map((facts) => ({
     invariant: 'I4', class: 'duplicate', person: facts[0]?.person ?? null, what: `${facts.map(({ system, record }) => `${system}/${record}`).join(' and ')} were created for the same partner ${facts[0]?.reference}`,
   }));
