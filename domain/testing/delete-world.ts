@@ -12,7 +12,7 @@ import { NO_OWN_TIMES } from '../context.ts';
 import type { LinkContext } from '../context.ts';
 import { decideLink } from '../decide-link.ts';
 import { CLOSING_MARGIN_MS, dueOf } from '../due.ts';
-import { applyGone } from '../gone.ts';
+import { applyGone, isMadeAgain, replaced } from '../gone.ts';
 import { idOn } from '../link.ts';
 import type { Attempt, Link } from '../link.ts';
 import { applyOutcome, createFound, createNotFound, recordImage } from '../outcome.ts';
@@ -128,12 +128,15 @@ export class DeleteWorld {
     return this.captured !== this.version;
   }
 
-  /** News of a record that the link does not have (any more) is another link's. */
+  /** News of a record that the link does not have (any more) is another link's, but for that which is being made again: it may be seen before its answer (services/reconcile/match-record.ts). */
   consume(news: News): void {
     this.now += 1;
     this.consumed.push(news);
     const { side, id, at, found, readById, revision } = news;
-    if (idOn(this.link, side) !== id) return;
+    if (idOn(this.link, side) !== id) {
+      if (found.kind !== 'found' || !isMadeAgain(this.link, side)) return;
+      this.link = replaced(this.link, side, id);
+    }
     if (found.kind === 'found') this.link = applyImage(this.link, recordImage(found.record, side, 'crm', { from: at, to: at, readById }), this.context, NO_OWN_TIMES, this.now).link;
     else if (found.kind === 'gone') {
       this.link = applyChange(this.link, {
