@@ -37,11 +37,14 @@ function isEditedFor(partner: Place, former: readonly Place[], { at }: Created, 
   if (schedule.dials.deletes[integration]?.versusEdit !== 'edit_wins') return false;
   return GROUPS.some((group) => {
     const known = new Set(former.flatMap(({ system, record }) => [...(lineage.standings(system, record, group).at(-1)?.holds ?? [])]));
-    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= at && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, at, words)));
+    return lineage.standings(partner.system, partner.record, group).some((standing) => standing.at <= at && ([...standing.holds].some((edit) => !known.has(edit)) || isTypedAlike(standing, partner, group, { integration, until: at }, words)));
   });
 }
 
-/** What the record that ended showed already was typed here as well, and the two had not agreed on it yet: that counts as an edit. */
-function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, until: number, words: Words): boolean {
-  return edit !== null && !words.saidOf(system, record, group).some(({ word, at }) => word.verdict === 'converged' && at >= edit.at && at <= until);
+/**
+ * What the record that ended showed already was typed here as well, and the two had not agreed on it yet: that counts as an
+ * edit. In a hub the record agrees with each partner for itself.
+ */
+function isTypedAlike({ edit }: Standing, { system, record }: Place, group: Group, { integration, until }: { readonly integration: string; readonly until: number }, words: Words): boolean {
+  return edit !== null && !words.saidOf(system, record, group).some(({ word, at, decision }) => decision.integration_id === integration && word.verdict === 'converged' && at >= edit.at && at <= until);
 }

@@ -13,13 +13,19 @@ export function judgeWrites(evidence: Evidence, lineage: Lineage, words: Words):
   return [...judgeRest(evidence), ...judgeDecisions(evidence), ...evidence.records.flatMap((record) => GROUPS.flatMap((group) => judgeGroup(record, group, lineage, words, evidence)))];
 }
 
-function judgeRest({ unrest, idleWrites, lateWrites, unforeseen }: Evidence): Finding[] {
+function judgeRest(evidence: Evidence): Finding[] {
+  const { unrest, idleWrites, lateWrites, unforeseen } = evidence;
   return [
     ...unrest.map((what): Finding => ({ invariant: 'I3', class: 'loop', person: null, what: `no rest: ${what}` })),
     ...(idleWrites > 0 ? [{ invariant: 'I3', class: 'loop', person: null, what: `${idleWrites} writes for changes that had come before` } as const] : []),
-    ...(lateWrites > 0 ? [{ invariant: 'I1', class: 'diverged', person: null, what: `${lateWrites} writes for what nothing but another listing told` } as const] : []),
+    ...(lateWrites > 0 && !isAnyEndUntold(evidence) ? [{ invariant: 'I1', class: 'diverged', person: null, what: `${lateWrites} writes for what nothing but another listing told` } as const] : []),
     ...[...new Set(unforeseen)].map((what): Finding => ({ invariant: 'I8', class: 'unexplained', person: null, what: `the product met what it could not foresee: ${what}` })),
   ];
+}
+
+/** A system without notifications tells nobody of a deletion, which no poll shows: a repair finds it, and what it leads to is late. */
+function isAnyEndUntold({ journal, schedule }: Evidence): boolean {
+  return journal.some((fact) => fact.kind === 'deleted' && schedule.dials.systems[fact.system]?.pushes === false);
 }
 
 /** Each change is decided once for each link, and every decision reaches its topic. */
