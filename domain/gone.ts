@@ -159,10 +159,14 @@ export function repoint(link: Link, side: Side, survivor: string, now: number): 
   return withId({ ...link, state }, side, survivor);
 }
 
-/** The same Bevatel contact under another id, since another integration had it made again: no merge, although the link follows as in one. */
+/**
+ * The same Bevatel contact under another id, since another integration had it made again: no merge, although the link follows
+ * as in one. Who its partner is, where it has none, is found out as of a contact that is new: whoever looked while it was
+ * gone found nobody.
+ */
 export function follow(link: Link, bevatelId: string, now: number): Link {
   const { merged: _merged, ...state } = repoint(link, 'bevatel', bevatelId, now).state;
-  return { ...link, bevatelId, state };
+  return { ...link, bevatelId, state: link.externalId === null ? { ...state, unmatched: true } : state };
 }
 
 /** What is gone on the side is being made again, as far as the link knows. */

@@ -12,6 +12,8 @@ import { parseStoredConfig } from './integrations.ts';
 export interface KnownIntegration {
   readonly tenantId: string;
   readonly integrationId: string;
+  /** The tenant's other integrations: they share its Bevatel (hub and spoke). */
+  readonly others: readonly string[];
   readonly integration: Integration;
   readonly context: LinkContext;
   readonly isPaused: boolean;
@@ -74,6 +76,7 @@ export class IntegrationBook {
 
   async #read(): Promise<void> {
     const { rows } = await this.#pool.query<Row>('select tenant_id, integration_id, config, paused, matched_at, applied_at, canary_for from integrations order by tenant_id, integration_id');
+    const byTenant = Map.groupBy(rows, (row) => row.tenant_id);
     const known = new Map<string, KnownIntegration>();
     for (const row of rows) {
       const key = `${row.tenant_id}|${row.integration_id}`;
@@ -82,6 +85,7 @@ export class IntegrationBook {
       const integration = isSame ? before.integration : parseStoredConfig(row);
       known.set(key, {
         tenantId: row.tenant_id, integrationId: row.integration_id,
+        others: (byTenant.get(row.tenant_id) ?? []).flatMap(({ integration_id: other }) => (other === row.integration_id ? [] : [other])),
         integration,
         context: isSame ? before.context : this.#contextOf(integration),
         isPaused: row.paused, isMatched: row.matched_at !== null, appliedAt: Number(row.applied_at), canaryFor: row.canary_for === null ? null : Number(row.canary_for),

@@ -32,6 +32,7 @@ import type { DeliverDeps } from './deps.ts';
 import { doAll, isDoing } from './do-all.ts';
 import { fillBatches } from './fill-batches.ts';
 import { foldRead } from './fold-read.ts';
+import { givingWay } from './give-way.ts';
 import { decisionOnRead, recordResults } from './record.ts';
 import type { Result } from './record.ts';
 
@@ -41,6 +42,8 @@ const WHILE_LISTING = { orAfterMs: 10_000 };
 /** How long what may not be written is left alone; an approval makes it due at once. */
 const DRY_RUN_MS = 60_000;
 const CANARY_MS = 30_000;
+/** What waits for another integration's creation: that ends within some seconds, and who is paired by it is due at once. */
+const GIVE_WAY_MS = 2_000;
 
 interface Item {
   readonly stored: StoredLink;
@@ -118,9 +121,11 @@ const NOTHING: Work = { kind: 'none' };
 /** What may be written now; a write that is guarded by a read is asked about once more after that read, by what it then is. */
 async function admitted(deps: DeliverDeps, known: KnownIntegration, transaction: Transaction, planned: readonly Planned[], now: number): Promise<readonly Planned[]> {
   if (known.integration.dryRun) return planned.map((one) => (isHeldBack(one.work) ? { ...one, work: NOTHING, putOffMs: DRY_RUN_MS } : one));
-  const left = await deps.admission.canaryLeft(transaction, known, planned.filter(({ work }) => isHeldBack(work)).map(({ stored }) => stored.link.linkId));
+  const waiting = await givingWay(transaction, known, planned.flatMap(({ stored, work }) => (work.kind === 'create' && work.side === 'bevatel' ? [stored.link] : [])), now);
+  const inTurn = waiting.size === 0 ? planned : planned.map((one) => (waiting.has(one.stored.link.linkId) ? { ...one, work: NOTHING, putOffMs: GIVE_WAY_MS } : one));
+  const left = await deps.admission.canaryLeft(transaction, known, inTurn.filter(({ work }) => isHeldBack(work)).map(({ stored }) => stored.link.linkId));
   let written = 0;
-  const allowed = planned.map((one) => {
+  const allowed = inTurn.map((one) => {
     if (!isHeldBack(one.work)) return one;
     written += 1;
     return written <= left ? one : { ...one, work: NOTHING, putOffMs: CANARY_MS };

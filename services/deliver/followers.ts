@@ -8,13 +8,25 @@
 import type { Link } from '../../domain/link.ts';
 import { follow, withEndOf } from '../../domain/gone.ts';
 import type { LinkContext } from '../../domain/context.ts';
+import type { Mapping } from '../../domain/lenses/mapping.ts';
 import { leftBehind } from '../../domain/left-behind.ts';
 import type { Transaction } from '../../runtime/database.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { StoredLink } from '../../store/links.ts';
+import { keyMovesOf, moveKeys } from '../../store/match-keys.ts';
+import { queueMatching } from '../../store/match-queue.ts';
+import type { IntegrationKey } from '../../store/integrations.ts';
 import type { Recorded } from './record-ends.ts';
 
-export async function followReplaced(transaction: Transaction, recorded: readonly Recorded[], context: LinkContext, newId: () => string, now: number): Promise<void> {
+export interface Following {
+  /** Of the integration whose outcomes are recorded. */
+  readonly context: LinkContext;
+  /** Of another one of the tenant. */
+  readonly mappingOf: (integration: IntegrationKey) => Mapping | undefined;
+  readonly newId: () => string;
+}
+
+export async function followReplaced(transaction: Transaction, recorded: readonly Pick<Recorded, 'stored' | 'link'>[], { context, mappingOf, newId }: Following, now: number): Promise<void> {
   keepTombstones(transaction, recorded.map(({ stored, link }) => ({ before: stored.link, after: link })), context, newId, now);
   const replaced = new Map(recorded.flatMap(({ stored: { link: before }, link }): [string, Replaced][] => (
     before.state.gone?.bevatel !== undefined && before.bevatelId !== null && link.bevatelId !== null && link.bevatelId !== before.bevatelId ? [[before.bevatelId, { before, after: link }]] : [])));
@@ -24,12 +36,17 @@ export async function followReplaced(transaction: Transaction, recorded: readonl
     const leader = replaced.get(stored.link.bevatelId ?? '');
     if (!leader || leader.after.integrationId === stored.link.integrationId || stored.link.erased || stored.link.state.formerOf !== undefined) return [];
     const rival = locked.find(({ link }) => link.integrationId === stored.link.integrationId && link.bevatelId === leader.after.bevatelId);
-    return rival && !isUntouched(rival) ? [] : [{ before: withEndOf(stored.link, leader.before), link: follow(stored.link, leader.after.bevatelId ?? '', now), rival }];
+    return rival && !isUntouched(rival) ? [] : [{ stored, before: withEndOf(stored.link, leader.before), link: follow(stored.link, leader.after.bevatelId ?? '', now), rival }];
   });
   const absorbed = followers.flatMap(({ rival }) => rival?.link ?? []);
   deleteLinks(transaction, absorbed, now);
   saveLinks(transaction, [], followers.map(({ link }) => ({ link, lane: 'live', lease: 'keep' })), now);
   keepTombstones(transaction, followers.map(({ before, link }) => ({ before, after: link })), context, newId, now);
+  moveKeys(transaction, followers.flatMap(({ stored, link }) => {
+    const mapping = mappingOf(link);
+    return mapping ? keyMovesOf(mapping, [{ before: stored.link, after: link }]) : [];
+  }), now);
+  queueMatching(transaction, followers.flatMap(({ link }) => (link.state.unmatched ? [link] : [])), now);
 }
 
 interface Replaced {

@@ -34,6 +34,7 @@ export async function startDeliver(deps: Deps, { callMs, leaseMs }: DeliverSetti
     admission: new Admission(deps),
     caller: (known, side) => systems.caller(known, side),
     completed: (known, side, link, op) => completedWrite(side, link, op, (id) => systems.recordUrl(known, id)),
+    mappingOf: ({ tenantId, integrationId }) => book.snapshot().find(tenantId, integrationId)?.context.mapping,
     onWritten: answerPublisher({ publisher, codec: deps.codec.changes, topicPrefix: deps.config.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),
     personHashes: parsePersonHashes(deps.env),
     noAnswer: () => new SyncError('write_unanswered', 'the system did not name this operation in its answer'),

@@ -79,7 +79,7 @@ async function record(transaction: Transaction, deps: DeliverDeps, known: KnownI
     ...decided.map(({ stored, link }): LinkWrite => ({ link, lane: null, lease: stored.leaseId === leaseId ? 'release' : 'keep' })),
     ...settled.others.map(({ link }): LinkWrite => ({ link, lane: null, lease: 'keep' })),
   ], now);
-  await followReplaced(transaction, decided, known.context, deps.newId, now);
+  await followReplaced(transaction, decided, { ...deps, context: known.context }, now);
   moveKeys(transaction, keyMovesOf(known.context.mapping, [...decided, ...settled.others].map(({ stored, link }) => ({ before: stored.link, after: link }))), now);
   matchParted(transaction, decided, now);
   recordErasures(transaction, deps, known, decided, receipts, now);

@@ -15,7 +15,7 @@ const CREATE: Attempt = {
   id: 'a', side: 'bevatel', kind: 'create', status: 'outstanding', groups: {}, condition: null, guard: null, sentAt: START, deadline: START + 10_000, reference: 'Y1',
 };
 
-function linkOf(integrationId: string, externalId: string, state: Partial<Link['state']>): Link {
+function linkOf(integrationId: string, externalId: string | null, state: Partial<Link['state']>): Link {
   return { tenantId: 'acme', integrationId, linkId: `link ${integrationId}`, bevatelId: 'B1', externalId, erased: false, state: { ...EMPTY_STATE, ...state } };
 }
 
@@ -48,6 +48,12 @@ describe('a contact that was made again for one of two integrations', () => {
   it('is a contact of its own where nobody had it made again', () => {
     const workspace = workspaceOf([linkOf('x', 'X1', { gone: GONE }), linkOf('y', 'Y1', {})]);
     expect(seen(workspace, 'x', { y: 'Y1' })).toMatchObject({ bevatelId: 'B2', externalId: null });
+  });
+
+  it('waits to be matched where it has no partner: while it was gone nobody could be found for it', () => {
+    const workspace = workspaceOf([linkOf('x', null, { gone: GONE }), linkOf('y', 'Y1', { gone: GONE, attempts: [CREATE] })]);
+    expect(seen(workspace, 'x', { y: 'Y1' })).toMatchObject({ bevatelId: 'B2', externalId: null, state: { unmatched: true } });
+    expect(workspace.writes().queued.map(({ linkId }) => linkId)).toEqual(['link x']);
   });
 });
 

@@ -49,6 +49,7 @@ function byFollowing(workspace: Workspace, request: Request): Entry | null {
   if (!leader || !entry || entry.link.erased || entry.link.state.formerOf !== undefined) return null;
   const before = withEndOf(entry.link, leader);
   workspace.change(entry, follow(entry.link, change.recordId, now), null, now);
+  if (entry.link.state.unmatched) workspace.queue(entry);
   for (const tombstone of leftBehind(before, entry.link, newId, context)) workspace.create(tombstone);
   return entry;
 }

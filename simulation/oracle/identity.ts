@@ -42,17 +42,21 @@ function madeTwice(made: readonly Created[], { journal }: Evidence, words: Words
 function madeBesideKnown(fact: Created, evidence: Evidence, lineage: Lineage, words: Words, lives: Lives): Finding[] {
   const keys = keysOf(fact.system, fact.record, fact.at, lineage);
   const others = evidence.journal.filter((other): other is Created => other.kind === 'created' && other.system === fact.system && other.person === fact.person && other.record !== fact.record);
-  const isAlone = Object.keys(evidence.schedule.dials.systems).length === 1;
   const twins = others.filter((other) => {
-    // Who was there from the start was listed before anybody was created; between two integrations nobody reserves.
-    const knownAt = other.deed === 0 && isAlone ? other.at : fact.at - KNOWN_AFTER_MS;
+    // Who was there from the start was listed before anybody was created; and what the product makes, for whichever integration, it knows of.
+    const knownAt = other.deed === 0 || other.deed === null ? other.at : fact.at - KNOWN_AFTER_MS;
     const before = other.at <= knownAt && lives.isThere(other.system, other.record, knownAt, fact.at) ? keysOf(other.system, other.record, knownAt, lineage) : [];
     const then = keysOf(other.system, other.record, fact.at, lineage);
     return evidence.records.some((record) => record.system === other.system && record.id === other.record && record.isLive) && keys.some((key) => before.includes(key) && then.includes(key));
   });
-  return twins.filter((twin) => !isQueued(twin, words) && !isQueued(fact, words)).map((twin) => ({
+  return twins.filter((twin) => isOfAnother(twin, fact) || (!isQueued(twin, words) && !isQueued(fact, words))).map((twin) => ({
     invariant: 'I4', class: 'duplicate', person: fact.person, what: `${fact.system}/${fact.record} was created although ${twin.system}/${twin.record} of the same person was there, and no queue tells of it`,
   }));
+}
+
+/** Two integrations made the person beside each other: a queue that tells of it does not make it right. */
+function isOfAnother(twin: Created, fact: Created): boolean {
+  return twin.deed === null && twin.integration !== fact.integration;
 }
 
 function isQueued({ system, record }: Created, words: Words): boolean {

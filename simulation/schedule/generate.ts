@@ -33,7 +33,7 @@ function dialsOf(random: Random): Dials {
     fallback: random.weighted([[3, 'manual'], [1, 'bevatel_wins'], [1, 'external_wins']] as const),
     invalid: random.pick(['skip', 'quarantine'] as const),
     ends: random.chance(0.6) ? ['delete'] : [],
-    deletes: Object.fromEntries(integrations.map((name, index) => [name, index === 0 ? deleteDials(random) : follower(deleteDials(random))])),
+    deletes: Object.fromEntries(integrations.map((name) => [name, deleteDials(random)])),
   };
 }
 
@@ -44,11 +44,6 @@ function deleteDials(random: Random): DeleteDials {
     versusEdit: random.weighted([[6, 'edit_wins'], [2, 'delete_wins'], [1, 'manual']] as const),
     settleMs: random.pick([2_000, 20_000, 60_000]),
   };
-}
-
-/** Two integrations that have one contact made again at the same moment make it twice: that is known and not mended yet (docs/simulation.md). */
-function follower(dials: DeleteDials): DeleteDials {
-  return { ...dials, to_external: 'ignore' };
 }
 
 /** Normalisers that fit each field. */

@@ -35,6 +35,7 @@ export async function startDeliver(environment: Environment): Promise<void> {
     limit: 400, backfill: { atLeast: 100, orAfterMs: 500 }, callMs: CALL_MS, leaseMs: LEASE_MS, admission: new Admission(deps),
     caller: (known, side) => callerOf(environment, known, side),
     completed: (_known, side, link, op) => completedWrite(side, link, op, () => null),
+    mappingOf: ({ tenantId, integrationId }) => book.snapshot().find(tenantId, integrationId)?.context.mapping,
     onWritten: answerPublisher({ publisher: deps.kafka.publisher(), codec: deps.codec.changes, topicPrefix: environment.topicPrefix, newId: deps.newId, clock: deps.clock, book, logger: deps.logger }),
     personHashes: null,
     noAnswer: () => new SyncError('write_unanswered', 'the system did not name this operation in its answer'),
