@@ -5,7 +5,6 @@
  * makes a difference is matched before one is made. One process at a time does it; each page is one transaction with the
  * place that it came to.
  */
-import type { Pool } from 'pg';
 import type { LinkContext } from '../../domain/context.ts';
 import { decideAnew } from '../../domain/decide-anew.ts';
 import { decideLink } from '../../domain/decide-link.ts';
@@ -15,38 +14,24 @@ import type { Link } from '../../domain/link.ts';
 import { keyRows, lacking } from '../../domain/match.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
-import type { Wake } from '../../runtime/deps.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
-import type { Sleep } from '../../runtime/sleep.ts';
 import { advanceRound, dueRounds, endRound } from '../../store/decided-anew.ts';
 import type { Round } from '../../store/decided-anew.ts';
 import { insertDecisions } from '../../store/decisions.ts';
-import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
+import type { KnownIntegration } from '../../store/integration-book.ts';
 import { lockPage, saveLinks } from '../../store/links.ts';
 import type { StoredLink } from '../../store/links.ts';
-import type { Locks } from '../../store/locks.ts';
 import { moveKeys, storedKeys } from '../../store/match-keys.ts';
 import type { KeyMove } from '../../store/match-keys.ts';
 import { queueMatching } from '../../store/match-queue.ts';
 import { isMatchable } from './match-group.ts';
-
-export interface DecideAnewDeps {
-  readonly pool: Pool;
-  readonly book: Pick<IntegrationBook, 'all' | 'refresh'>;
-  readonly locks: Locks;
-  readonly wake: Pick<Wake, 'notify'>;
-  readonly clock: () => number;
-  readonly newId: () => string;
-  readonly sleep: Sleep;
-  readonly logger: Logger;
-}
+import type { RoundDeps } from './round.ts';
 
 const LOOK_EVERY_MS = 1_000;
 const PAGE = 200;
 
 /** Runs until the signal ends; failures are tried again. */
-export async function keepDecided(deps: DecideAnewDeps, signal: AbortSignal): Promise<void> {
+export async function keepDecided(deps: RoundDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const round of await dueRounds(deps.pool).catch(() => [])) {
       await decideRound(deps, round, signal).catch((error: unknown) => deps.logger.warn({ integration: round.integrationId, err: describeError(error) }, 'links wait to be decided anew'));
@@ -55,7 +40,7 @@ export async function keepDecided(deps: DecideAnewDeps, signal: AbortSignal): Pr
   }
 }
 
-async function decideRound(deps: DecideAnewDeps, round: Round, signal: AbortSignal): Promise<void> {
+async function decideRound(deps: RoundDeps, round: Round, signal: AbortSignal): Promise<void> {
   const held = await deps.locks.tryHold(`decide anew ${round.tenantId}/${round.integrationId}`);
   if (!held) return;
   try {
@@ -75,7 +60,7 @@ async function decideRound(deps: DecideAnewDeps, round: Round, signal: AbortSign
 }
 
 /** The last link of the page; null behind the end. */
-function decidePage(deps: DecideAnewDeps, known: KnownIntegration, round: Round, after: string): Promise<string | null> {
+function decidePage(deps: RoundDeps, known: KnownIntegration, round: Round, after: string): Promise<string | null> {
   return inTransaction(deps.pool, async (transaction) => {
     const locked = await lockPage(transaction, round, after, PAGE);
     const last = locked.at(-1)?.link.linkId ?? null;

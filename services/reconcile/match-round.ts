@@ -7,38 +7,23 @@
  * The queue is the progress: a page is one transaction, under all the integration's identity locks, and takes its links
  * off the queue. One process at a time does it, and any other may go on.
  */
-import type { Pool } from 'pg';
 import { CROWD } from '../../domain/pairing.ts';
 import { inTransaction } from '../../runtime/database.ts';
 import type { Transaction } from '../../runtime/database.ts';
-import type { Wake } from '../../runtime/deps.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import { describeError } from '../../runtime/logger.ts';
-import type { Sleep } from '../../runtime/sleep.ts';
 import { insertDecisions } from '../../store/decisions.ts';
-import type { IntegrationBook, KnownIntegration } from '../../store/integration-book.ts';
+import type { KnownIntegration } from '../../store/integration-book.ts';
 import { deleteLinks, lockLinks, saveLinks } from '../../store/links.ts';
 import type { LinkKey, StoredLink } from '../../store/links.ts';
-import type { Locks } from '../../store/locks.ts';
 import { findBearers, lockAllIdentities, moveKeys, namedPartners, storedKeys } from '../../store/match-keys.ts';
 import { dueMatching, matched, nextToMatch, openCreation, postponeMatching, queueMatching } from '../../store/match-queue.ts';
 import type { MatchDue } from '../../store/match-queue.ts';
 import { MOST_KEYS } from './identities.ts';
 import { isBeingCompleted, matchGroups } from './match-group.ts';
 import type { Matched } from './match-group.ts';
+import type { RoundDeps } from './round.ts';
 import { Workspace } from './workspace.ts';
 import type { Entry } from './workspace.ts';
-
-export interface MatchRoundDeps {
-  readonly pool: Pool;
-  readonly book: Pick<IntegrationBook, 'snapshot' | 'refresh'>;
-  readonly locks: Locks;
-  readonly wake: Pick<Wake, 'notify'>;
-  readonly clock: () => number;
-  readonly newId: () => string;
-  readonly sleep: Sleep;
-  readonly logger: Logger;
-}
 
 const LOOK_EVERY_MS = 200;
 /** Nobody waits for the first round's pages; later ones let new records through in between. */
@@ -47,7 +32,7 @@ const PAGE = { first: 500, later: 100 };
 const LATER_MS = 2_000;
 
 /** Runs until the signal ends; failures are tried again. */
-export async function keepMatched(deps: MatchRoundDeps & { readonly sleep: Sleep }, signal: AbortSignal): Promise<void> {
+export async function keepMatched(deps: RoundDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const due of await dueMatching(deps.pool, deps.clock()).catch(() => [])) {
       await matchRound(deps, due, signal).catch((error: unknown) => deps.logger.warn({ integration: due.integrationId, err: describeError(error) }, 'records wait to be matched'));
@@ -57,7 +42,7 @@ export async function keepMatched(deps: MatchRoundDeps & { readonly sleep: Sleep
 }
 
 /** Matches whoever waits, until nobody does. */
-export async function matchRound(deps: MatchRoundDeps, due: MatchDue, signal: AbortSignal): Promise<void> {
+export async function matchRound(deps: RoundDeps, due: MatchDue, signal: AbortSignal): Promise<void> {
   const held = await deps.locks.tryHold(`match ${due.tenantId}/${due.integrationId}`);
   if (!held) return;
   try {
@@ -74,7 +59,7 @@ export async function matchRound(deps: MatchRoundDeps, due: MatchDue, signal: Ab
 }
 
 /** How many links were taken off the queue. */
-async function matchPage(transaction: Transaction, deps: MatchRoundDeps, known: KnownIntegration, limit: number): Promise<number> {
+async function matchPage(transaction: Transaction, deps: RoundDeps, known: KnownIntegration, limit: number): Promise<number> {
   lockAllIdentities(transaction, known);
   const now = deps.clock();
   const linkIds = await nextToMatch(transaction, known, now, limit);
