@@ -1,19 +1,15 @@
 /** Adds up what a run of schedules showed. */
-import type { FaultClass } from './oracle/evidence.ts';
+import { brokenIn } from './oracle/broken.ts';
+import type { Broken } from './oracle/broken.ts';
 import { FAULT_KINDS } from './schedule/schedule.ts';
 import type { FaultKind } from './schedule/schedule.ts';
 import type { Ran } from './worker.ts';
 
 /** What `--json` prints; the classes of broken promises must all be 0. */
-export interface Totals {
+export interface Totals extends Broken {
   readonly schedules: number;
   readonly edits: number;
   readonly faults: number;
-  readonly lost: number;
-  readonly duplicates: number;
-  readonly loops: number;
-  readonly diverged: number;
-  readonly unexplained: number;
   /** Edits overwritten where their system leaves nobody a way to tell (I2). */
   readonly blind_window: number;
   readonly faults_by_kind: Readonly<Record<FaultKind, number>>;
@@ -29,14 +25,13 @@ export const ENOUGH_SCHEDULES = 200;
 
 export function tally(runs: readonly Ran[]): Totals {
   const sum = (of: (run: Ran) => number): number => runs.reduce((total, run) => total + of(run), 0);
-  const found = (kind: FaultClass): number => sum(({ findings }) => findings.filter((finding) => finding.class === kind).length);
   const byKind = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, sum(({ faults }) => faults[kind])])) as Record<FaultKind, number>;
   const inOrder = runs.toSorted((a, b) => a.seed - b.seed);
   return {
     schedules: runs.length,
     edits: sum(({ edits }) => edits),
     faults: Object.values(byKind).reduce((total, count) => total + count, 0),
-    lost: found('lost'), duplicates: found('duplicate'), loops: found('loop'), diverged: found('diverged'), unexplained: found('unexplained'),
+    ...brokenIn(runs.flatMap(({ findings }) => findings)),
     blind_window: sum(({ blindWindows }) => blindWindows),
     faults_by_kind: byKind,
     faults_missing: FAULT_KINDS.filter((kind) => byKind[kind] === 0),

@@ -1,22 +1,19 @@
 /** Adds up what the rounds of a campaign showed. */
-import type { FaultClass, Finding } from '../oracle/evidence.ts';
+import { brokenIn } from '../oracle/broken.ts';
+import type { Broken } from '../oracle/broken.ts';
+import type { Finding } from '../oracle/evidence.ts';
 import type { Judgement } from '../oracle/oracle.ts';
 import type { People } from './people.ts';
 import type { RoleName } from './roles.ts';
 import type { Site } from './site.ts';
 import type { Torment } from './torment.ts';
 
-export interface Totals {
+export interface Totals extends Broken {
   readonly seed: number;
   readonly rounds: number;
   readonly kills: number;
   readonly edits: number;
   readonly faults: number;
-  readonly lost: number;
-  readonly duplicates: number;
-  readonly loops: number;
-  readonly diverged: number;
-  readonly unexplained: number;
   /** Edits overwritten where their system leaves nobody a way to tell (I2). */
   readonly blind_window: number;
   /** Pairs that still waited for what became of a write when their site was left, and were not judged. */
@@ -64,10 +61,9 @@ export class Tally {
   }
 
   get totals(): Totals {
-    const found = (kind: FaultClass): number => this.#findings.filter((finding) => finding.class === kind).length;
     return {
       seed: this.#seed, rounds: this.rounds, kills: sum(this.#kills), edits: this.#edits, faults: sum(this.#faults),
-      lost: found('lost'), duplicates: found('duplicate'), loops: found('loop'), diverged: found('diverged'), unexplained: found('unexplained'),
+      ...brokenIn(this.#findings),
       blind_window: this.#blindWindows, waiting: this.#waiting,
       kills_by_role: { capture: 0, reconcile: 0, deliver: 0, ...this.#kills }, faults_by_kind: this.#faults,
     };
